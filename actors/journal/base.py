@@ -1,0 +1,247 @@
+"""The journal port: one ordered log of events, and the tables that follow from it.
+
+An append is one transaction: events, incidents, alerts, comments, timelines, source keys and
+idempotency answers change together or not at all. Offsets start at 1, grow by one, and have
+no holes; offset 0 is the place before the first event.
+"""
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from enum import StrEnum
+from typing import Protocol
+
+from attrs import field, frozen
+
+from incident_manager.actors.cursor import Cursor
+from incident_manager.actors.model import Incident, KeyState, Micros, Record
+from incident_manager.actors.vocabulary import IncidentState, IncidentType, Severity
+
+__all__ = [
+    "Answer",
+    "Append",
+    "Bounds",
+    "Chunk",
+    "IncidentPage",
+    "IncidentQuery",
+    "Journal",
+    "JournalError",
+    "JournalUnavailable",
+    "Loaded",
+    "Needs",
+    "SortField",
+    "StaleHead",
+]
+
+FingerprintKey = tuple[str, str]
+"""(scope, fingerprint)"""
+SourceKey = tuple[str, str]
+"""(scope, source key)"""
+
+
+class JournalError(Exception):
+    """The journal cannot be used as it is: another owner, a newer file, a damaged file."""
+
+
+class JournalUnavailable(Exception):
+    """The journal did not take or give something now (disk full, read-only, restarting).
+
+    ``written`` is False where it is certain that nothing was written.
+    """
+
+    def __init__(self, message: str, *, written: bool | None = False) -> None:
+        super().__init__(message)
+        self.written = written
+
+
+class StaleHead(Exception):
+    """An append named a head that is not the journal's: somebody else wrote in between."""
+
+
+@frozen
+class Bounds:
+    """What the journal holds: events ``oldest`` to ``head``; ``oldest == head + 1`` if none."""
+
+    epoch: str
+    oldest: int
+    head: int
+
+    @property
+    def cursor(self) -> Cursor:
+        """The place after the newest event."""
+        return Cursor(self.epoch, self.head)
+
+
+@frozen
+class Answer:
+    """A stored answer to a request that bore an idempotency key.
+
+    ``key`` is the caller's whole name for it (principal, route and key), ``digest`` that of the
+    request's body, ``body`` the encoded answer.
+    """
+
+    key: str
+    digest: str
+    body: bytes
+    expires_at: Micros
+
+
+@frozen
+class Needs:
+    """What a decision must know before it can be made."""
+
+    incidents: frozenset[str] = frozenset()
+    fingerprints: frozenset[FingerprintKey] = frozenset()
+    keys: frozenset[SourceKey] = frozenset()
+    answers: frozenset[str] = frozenset()
+
+    def __or__(self, other: "Needs") -> "Needs":
+        return Needs(
+            self.incidents | other.incidents,
+            self.fingerprints | other.fingerprints,
+            self.keys | other.keys,
+            self.answers | other.answers,
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.incidents or self.fingerprints or self.keys or self.answers)
+
+
+@frozen
+class Loaded:
+    """The journal's answer to :class:`Needs`; what is not there is there as None.
+
+    ``fingerprints`` gives the newest *active* incident of a fingerprint. Incidents named by
+    ``fingerprints`` and ``keys`` are in ``incidents`` too. ``firing`` has the number of firing
+    source keys for every incident in ``incidents``.
+    """
+
+    incidents: Mapping[str, Incident | None] = field(factory=dict)
+    fingerprints: Mapping[FingerprintKey, str | None] = field(factory=dict)
+    keys: Mapping[SourceKey, KeyState | None] = field(factory=dict)
+    firing: Mapping[str, int] = field(factory=dict)
+    answers: Mapping[str, Answer | None] = field(factory=dict)
+
+
+@frozen
+class Append:
+    """One transaction: the records after ``expected_head``, in order, and new answers."""
+
+    expected_head: int
+    records: tuple[Record, ...]
+    answers: tuple[Answer, ...] = ()
+
+
+@frozen
+class Chunk:
+    """Records after some offset, in order, and what the journal held at that moment.
+
+    ``examined`` is the last offset the read has looked at: the last record's, or the head where
+    nothing follows. ``records`` starts at ``oldest`` where the asked offset is before it.
+    """
+
+    records: tuple[Record, ...]
+    bounds: Bounds
+    examined: int
+
+
+class SortField(StrEnum):
+    """By what a page of incidents is sorted."""
+
+    CREATED_AT = "CREATED_AT"
+    UPDATED_AT = "UPDATED_AT"
+    SEVERITY = "SEVERITY"
+    STATE = "STATE"
+
+
+@frozen
+class IncidentQuery:
+    """Which incidents, in what order. Empty conditions filter nothing; all others must hold.
+
+    Either ``page`` (from 0) or ``after`` (an ``end_cursor``) says where; ``size`` is 1 to 100.
+    SEVERITY sorts by rank (P0 is the highest), STATE by the order of its declaration; equals
+    are ordered by creation, then id, in the same direction. ``labels`` must all be equal.
+    """
+
+    states: frozenset[IncidentState] = frozenset()
+    severities: frozenset[Severity] = frozenset()
+    sources: frozenset[str] = frozenset()
+    types: frozenset[IncidentType] = frozenset()
+    active_only: bool = False
+    assigned_to: str | None = None
+    labels: Mapping[str, str] = field(factory=dict)
+    created_after: Micros | None = None
+    created_before: Micros | None = None
+    sort: SortField = SortField.CREATED_AT
+    descending: bool = True
+    page: int = 0
+    size: int = 20
+    after: str | None = None
+
+
+@frozen
+class IncidentPage:
+    """A page of incidents, and the bounds of the journal in the same read transaction."""
+
+    incidents: tuple[Incident, ...]
+    cursors: tuple[str, ...]
+    """For every incident, the ``after`` that continues behind it (opaque)."""
+    total: int
+    has_next: bool
+    has_previous: bool
+    bounds: Bounds
+
+
+class Journal(Protocol):
+    """An open journal. Every call may raise :class:`JournalUnavailable`."""
+
+    @property
+    def location(self) -> str:
+        """Where the data lies, for people."""
+        ...
+
+    async def bounds(self) -> Bounds:
+        """Epoch, oldest and head as of now."""
+        ...
+
+    async def load(self, needs: Needs, now: Micros) -> Loaded:
+        """What a batch of decisions needs, in one read; expired answers count as absent."""
+        ...
+
+    async def append(self, batch: Append) -> None:
+        """Write one batch durably; returns only when it survives a power cut.
+
+        Not interrupted by cancellation: when it leaves, the transaction has ended either way.
+        Raises :class:`StaleHead` if ``expected_head`` is not the head, and
+        :class:`JournalUnavailable` if it could not be written (``written`` is False, or None
+        where the outcome is unknown).
+        """
+        ...
+
+    async def read_after(self, offset: int, limit: int) -> Chunk:
+        """At most ``limit`` records with offsets greater than ``offset``."""
+        ...
+
+    async def incident(self, incident_id: str) -> Incident | None:
+        """The incident as it is now."""
+        ...
+
+    async def incidents(self, query: IncidentQuery) -> IncidentPage:
+        """A page of incidents; a bad ``after`` raises ValueError."""
+        ...
+
+    async def trim(self, *, keep: int, before: Micros, limit: int) -> int:
+        """Drop the oldest events: those beyond the newest ``keep`` (0: no such bound), and
+        those older than ``before`` (0: no such bound); at most ``limit`` in this call.
+
+        The newest event always stays. Incidents, timelines, alerts and keys are not touched.
+        Also forgets expired answers. Returns how many events went.
+        """
+        ...
+
+    async def probe(self) -> None:
+        """Prove that the journal can be written now, or raise :class:`JournalUnavailable`."""
+        ...
+
+
+OpenJournal = AbstractAsyncContextManager[Journal]
+"""What ``open_journal`` gives: the journal is open inside the block and released after it."""
