@@ -1,0 +1,120 @@
+"""How large what a command brings may be (contract, section 2). Beyond: BAD_USER_INPUT."""
+
+from collections.abc import Callable, Mapping
+
+from attrs import frozen
+
+from incident_manager.actors.commands import Command
+from incident_manager.actors.errors import ErrorCode, Refused
+
+__all__ = ["check"]
+
+_KB = 1024
+_Check = Callable[[str, object], None]
+
+
+def _refuse(name: str, message: str) -> Refused:
+    return Refused(ErrorCode.BAD_USER_INPUT, f"{name} {message}", name)
+
+
+def _encoded(name: str, value: str) -> bytes:
+    try:
+        raw = value.encode()
+    except UnicodeEncodeError:
+        raise _refuse(name, "is not valid Unicode text (it has half of a surrogate pair)") from None
+    if b"\0" in raw:
+        raise _refuse(name, "must not contain a NUL character")
+    return raw
+
+
+@frozen
+class _Text:
+    """A string of ``least`` to ``most`` characters, or with ``kb`` at most so many KB of UTF-8."""
+
+    least: int = 0
+    most: int | None = None
+    kb: int | None = None
+
+    def __call__(self, name: str, value: object) -> None:
+        if not isinstance(value, str):
+            raise _refuse(name, "must be a string")
+        raw = _encoded(name, value)
+        if len(value) < self.least or (self.least and not value.strip()):
+            raise _refuse(name, "must not be empty")
+        if self.most is not None and len(value) > self.most:
+            raise _refuse(name, f"must have at most {self.most} characters, not {len(value)}")
+        if self.kb is not None and len(raw) > self.kb * _KB:
+            raise _refuse(name, f"must have at most {self.kb} KB, not {len(raw)} bytes")
+
+
+@frozen
+class _Each:
+    """A sequence of at most ``most`` items."""
+
+    most: int
+    item: _Text
+
+    def __call__(self, name: str, value: object) -> None:
+        items = tuple(value) if isinstance(value, tuple | list) else None
+        if items is None:
+            raise _refuse(name, "must be a list")
+        if len(items) > self.most:
+            raise _refuse(name, f"must have at most {self.most} items, not {len(items)}")
+        for index, item in enumerate(items):
+            self.item(f"{name}[{index}]", item)
+
+
+@frozen
+class _Pairs:
+    """A map of at most ``most`` strings."""
+
+    most: int
+    key: _Text
+    value: _Text
+
+    def __call__(self, name: str, value: object) -> None:
+        if not isinstance(value, Mapping):
+            raise _refuse(name, "must be an object whose values are strings")
+        if len(value) > self.most:
+            raise _refuse(name, f"must have at most {self.most} entries, not {len(value)}")
+        for key, item in value.items():
+            self.key(f"{name} key", key)
+            self.value(f"{name}.{key}", item)
+
+
+_TITLE = _Text(1, 500)
+_NAME = _Text(1, 255)
+_LONG = _Text(kb=64)
+_LABELS = _Pairs(64, _Text(1, 128), _Text(0, 1024))
+_PEOPLE = _Each(64, _NAME)
+_SERVICES = _Each(256, _NAME)
+
+# Field of the command -> its name in the contract, and its limit.
+_LIMITS: dict[str, tuple[str, _Check]] = {
+    "title": ("title", _TITLE),
+    "description": ("description", _LONG),
+    "source": ("source", _NAME),
+    "external_id": ("externalId", _NAME),
+    "source_key": ("externalId", _Text(1, 600)),
+    "labels": ("labels", _LABELS),
+    "add_labels": ("addLabels", _LABELS),
+    "remove_labels": ("removeLabels", _Each(64, _Text(1, 128))),
+    "metadata": ("metadata", _LABELS),
+    "annotations": ("annotations", _Pairs(64, _Text(1, 128), _Text(0, 8192))),
+    "affected_services": ("affectedServices", _SERVICES),
+    "affected_resources": ("affectedResources", _SERVICES),
+    "runbook_url": ("runbookUrl", _Text(1, 2048)),
+    "assignees": ("assignees", _PEOPLE),
+    "content": ("comment", _Text(1, kb=64)),
+    "notes": ("notes", _LONG),
+    "root_cause": ("rootCause", _LONG),
+    "reason": ("reason", _Text(1, 1024)),
+}
+
+
+def check(command: Command) -> None:
+    """Raise :class:`Refused` with BAD_USER_INPUT and the field if something is too large."""
+    for attribute, (name, limit) in _LIMITS.items():
+        value = getattr(command, attribute, None)
+        if value is not None:
+            limit(name, value)

@@ -1,0 +1,199 @@
+"""What the registry knows while it decides: a bounded cache of the journal's tables.
+
+A batch of commands is decided on a scratch layer; :meth:`WorkingSet.adopt` keeps it after the
+commit and :meth:`WorkingSet.discard` throws it away when the commit failed.
+"""
+
+from itertools import islice
+from typing import Any, Generic, TypeVar
+
+from incident_manager.actors.journal.base import Answer, Loaded, Needs
+from incident_manager.actors.model import Incident, KeyState, Record, key_state
+
+__all__ = ["WorkingSet"]
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+_FORGOTTEN: Any = object()
+
+
+class _Layered(Generic[K, V]):
+    """A map with a scratch layer over a cache that holds at most ``capacity`` entries."""
+
+    __slots__ = ("_kept", "_scratch", "capacity")
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self._kept: dict[K, V] = {}
+        self._scratch: dict[K, V] = {}
+
+    def __contains__(self, key: K) -> bool:
+        if key in self._scratch:
+            return self._scratch[key] is not _FORGOTTEN
+        return key in self._kept
+
+    def __getitem__(self, key: K) -> V:
+        if key not in self:
+            raise KeyError(key)
+        return self._scratch[key] if key in self._scratch else self._kept[key]
+
+    def __setitem__(self, key: K, value: V) -> None:
+        self._scratch[key] = value
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def forget(self, key: K) -> None:
+        """What was known no longer holds, and what holds now must be loaded."""
+        self._scratch[key] = _FORGOTTEN
+
+    def learn(self, key: K, value: V) -> None:
+        """Keep what the journal says; what the scratch layer holds is newer and stays on top."""
+        self._kept[key] = value
+
+    def adopt(self) -> None:
+        for key, value in self._scratch.items():
+            self._kept.pop(key, None)  # so that the newest are at the end
+            if value is not _FORGOTTEN:
+                self._kept[key] = value
+        self.discard()
+
+    def discard(self) -> None:
+        self._scratch.clear()
+        excess = len(self._kept) - self.capacity
+        for key in list(islice(self._kept, max(excess, 0))):
+            del self._kept[key]
+
+
+class WorkingSet:
+    """Incidents, fingerprints, source keys and answers that decisions look at.
+
+    What is not in it must be loaded first: :meth:`missing` says what. Looking up what was
+    never loaded raises KeyError: that is a bug in the caller, never an answer.
+    """
+
+    def __init__(self, head: int, capacity: int = 20_000) -> None:
+        self._kept_head = self.head = head
+        self._incidents: _Layered[str, Incident | None] = _Layered(capacity)
+        self._fingerprints: _Layered[tuple[str, str], str | None] = _Layered(capacity)
+        self._keys: _Layered[tuple[str, str], KeyState | None] = _Layered(capacity)
+        self._firing: _Layered[str, int] = _Layered(capacity)
+        self._answers: _Layered[str, Answer | None] = _Layered(64)
+        self._layers: tuple[_Layered[Any, Any], ...] = (
+            self._incidents,
+            self._fingerprints,
+            self._keys,
+            self._firing,
+            self._answers,
+        )
+
+    def incident(self, incident_id: str) -> Incident | None:
+        """The incident as of the last event decided, or None if there is none."""
+        return self._incidents[incident_id]
+
+    def active(self, scope: str, fingerprint: str) -> Incident | None:
+        """The newest active incident of a fingerprint."""
+        found = self._fingerprints[scope, fingerprint]
+        return None if found is None else self._incidents[found]
+
+    def key(self, scope: str, key: str) -> KeyState | None:
+        """What is known of a source key."""
+        return self._keys[scope, key]
+
+    def firing(self, incident_id: str) -> int:
+        """How many source keys of an incident fire."""
+        return self._firing[incident_id]
+
+    def answer(self, key: str) -> Answer | None:
+        """The stored answer of an idempotency key."""
+        return self._answers[key]
+
+    def remember(self, answer: Answer) -> None:
+        """Store an answer with this batch."""
+        self._answers[answer.key] = answer
+
+    def missing(self, needs: Needs) -> Needs:
+        """The part of ``needs`` that the journal must be asked for."""
+        return Needs(
+            frozenset(i for i in needs.incidents if not self._knows(i)),
+            frozenset(f for f in needs.fingerprints if not self._knows_by(self._fingerprints, f)),
+            frozenset(k for k in needs.keys if not self._knows_key(k)),
+            frozenset(a for a in needs.answers if a not in self._answers),
+        )
+
+    def _knows(self, incident_id: str) -> bool:
+        return incident_id in self._incidents and incident_id in self._firing
+
+    def _knows_by(self, index: _Layered[tuple[str, str], str | None], key: tuple[str, str]) -> bool:
+        if key not in index:
+            return False
+        found = index[key]
+        return found is None or self._knows(found)
+
+    def _knows_key(self, key: tuple[str, str]) -> bool:
+        if key not in self._keys:
+            return False
+        found = self._keys[key]
+        return found is None or self._knows(found.incident_id)
+
+    def learn(self, loaded: Loaded) -> None:
+        """Take in what the journal answered."""
+        for incident_id, incident in loaded.incidents.items():
+            self._incidents.learn(incident_id, incident)
+            self._firing.learn(incident_id, loaded.firing.get(incident_id, 0))
+        for fingerprint, found in loaded.fingerprints.items():
+            self._fingerprints.learn(fingerprint, found)
+        for source_key, state in loaded.keys.items():
+            self._keys.learn(source_key, state)
+        for answer_key, answer in loaded.answers.items():
+            self._answers.learn(answer_key, answer)
+
+    def evolve(self, record: Record) -> None:
+        """Follow one event on the scratch layer. Offsets must come without a hole."""
+        if record.offset != self.head + 1:
+            raise ValueError(f"event {record.offset} does not follow {self.head}")
+        self.head = record.offset
+        incident = record.incident
+        if incident is None:
+            return
+        if record.created:
+            self._firing[incident.id] = 0
+        self._incidents[incident.id] = incident
+        self._evolve_fingerprint(incident)
+        self._evolve_key(record)
+
+    def _evolve_fingerprint(self, incident: Incident) -> None:
+        place = (incident.scope, incident.fingerprint)
+        if place not in self._fingerprints:
+            return  # unknown stays unknown: there may be a newer one
+        holder = self.active(*place)
+        if not incident.is_active:
+            if holder is None or holder.id == incident.id:
+                self._fingerprints.forget(place)  # an older one may be active still
+        elif holder is None or (holder.created_at, holder.id) <= (incident.created_at, incident.id):
+            self._fingerprints[place] = incident.id
+
+    def _evolve_key(self, record: Record) -> None:
+        state = key_state(record)
+        if state is None:
+            return
+        place = (state.scope, state.key)
+        old = self._keys[place]
+        if old is not None and old.firing:
+            self._firing[old.incident_id] = self._firing[old.incident_id] - 1
+        if state.firing:
+            self._firing[state.incident_id] = self._firing[state.incident_id] + 1
+        self._keys[place] = state
+
+    def adopt(self) -> None:
+        """The batch is written: what was scratch is now what is known."""
+        for layer in self._layers:
+            layer.adopt()
+        self._kept_head = self.head
+
+    def discard(self) -> None:
+        """The batch was not written: forget it."""
+        for layer in self._layers:
+            layer.discard()
+        self.head = self._kept_head
