@@ -1,0 +1,75 @@
+"""The two ports of the fan-out: how an event becomes bytes, and where bytes go.
+
+``schema`` implements :class:`Projector`, ``http`` implements :class:`Sink`; the hub and the
+subscriptions know neither GraphQL nor sockets.
+"""
+
+from collections.abc import Hashable
+from typing import Protocol
+
+from incident_manager.actors.model import Micros, Record
+from incident_manager.actors.streams import StreamField
+
+__all__ = ["Outlet", "Projector", "Shape", "Sink", "extend"]
+
+
+class Shape(Hashable, Protocol):
+    """What subscriptions share whose payloads are equal: equal shapes hash and compare equal."""
+
+    @property
+    def field(self) -> StreamField:
+        """Which of the five streams."""
+        ...
+
+    @property
+    def deep(self) -> bool:
+        """Its payload has relations that must be read: it never waits inside the hub."""
+        ...
+
+
+class Projector(Protocol):
+    """Turns an event into the payload of one shape: JSON, an object whose last member is
+    ``extensions`` with the cursor, so that :func:`extend` can add to it.
+    """
+
+    def project(self, shape: Shape, record: Record, cursor: str) -> bytes:
+        """The payload of a shape that is not deep."""
+        ...
+
+    async def project_deep(self, shape: Shape, record: Record, cursor: str) -> bytes:
+        """The payload of a deep shape; its relations are as of now."""
+        ...
+
+    def heartbeat(self, shape: Shape, now: Micros, cursor: str) -> bytes:
+        """The payload of a HEARTBEAT in a shape of ``incidentUpdates``."""
+        ...
+
+
+class Outlet(Protocol):
+    """Where several sinks meet: one connection."""
+
+    def flush(self) -> None:
+        """Send on what has been offered since the last flush."""
+        ...
+
+
+class Sink(Protocol):
+    """One subscription's way out. What it takes leaves in the order of the offers."""
+
+    @property
+    def outlet(self) -> Outlet:
+        """To be flushed once after a batch of offers."""
+        ...
+
+    def offer(self, payload: bytes) -> bool:
+        """Take a payload, whole, or answer False: the outbox is full (or closed)."""
+        ...
+
+    async def drained(self) -> None:
+        """Wait until there is room again; returns at once if there is."""
+        ...
+
+
+def extend(payload: bytes, members: bytes) -> bytes:
+    """Add members (``b'"recovered":true'``) to the ``extensions`` of a payload."""
+    return payload[:-2] + b"," + members + b"}}"
