@@ -110,13 +110,14 @@ class Needs:
 class Loaded:
     """The journal's answer to :class:`Needs`; what is not there is there as None.
 
-    ``fingerprints`` gives the newest *active* incident of a fingerprint. Incidents named by
+    ``fingerprints`` gives the *active* incidents of a fingerprint that were created at or after
+    the ``since`` of the call, the newest first (by creation, then id). Incidents named by
     ``fingerprints`` and ``keys`` are in ``incidents`` too. ``firing`` has the number of firing
     source keys for every incident in ``incidents``.
     """
 
     incidents: Mapping[str, Incident | None] = field(factory=dict)
-    fingerprints: Mapping[FingerprintKey, str | None] = field(factory=dict)
+    fingerprints: Mapping[FingerprintKey, tuple[str, ...]] = field(factory=dict)
     keys: Mapping[SourceKey, KeyState | None] = field(factory=dict)
     firing: Mapping[str, int] = field(factory=dict)
     answers: Mapping[str, Answer | None] = field(factory=dict)
@@ -203,8 +204,12 @@ class Journal(Protocol):
         """Epoch, oldest and head as of now."""
         ...
 
-    async def load(self, needs: Needs, now: Micros) -> Loaded:
-        """What a batch of decisions needs, in one read; expired answers count as absent."""
+    async def load(self, needs: Needs, now: Micros, since: Micros) -> Loaded:
+        """What a batch of decisions needs, in one read.
+
+        Answers that expired before ``now`` count as absent; fingerprints look no further back
+        than ``since``.
+        """
         ...
 
     async def append(self, batch: Append) -> None:
