@@ -12,7 +12,6 @@ from incident_manager.actors.alerting import alert_needs, decide_alert, scope_of
 from incident_manager.actors.decision import Context, Decision, found, succeed
 from incident_manager.actors.errors import ErrorCode, Refused
 from incident_manager.actors.journal.base import Needs
-from incident_manager.actors.limits import check
 from incident_manager.actors.model import Comment, Incident, Record, Resolution, fingerprint
 from incident_manager.actors.state import WorkingSet
 from incident_manager.actors.vocabulary import (
@@ -44,8 +43,7 @@ def needs(command: c.Command, ctx: Context) -> Needs:
 
 
 def decide(state: WorkingSet, command: c.Command, ctx: Context) -> Decision:
-    """The events that follow from a command, and its answer."""
-    check(command)
+    """The events that follow from a command within its limits, and its answer."""
     return _DECIDERS[type(command)](state, command, ctx)
 
 

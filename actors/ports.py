@@ -7,10 +7,13 @@ subscriptions know neither GraphQL nor sockets.
 from collections.abc import Hashable
 from typing import Protocol
 
+from attrs import frozen
+
+from incident_manager.actors.cursor import Cursor
 from incident_manager.actors.model import Micros, Record
 from incident_manager.actors.streams import StreamField
 
-__all__ = ["Outlet", "Projector", "Shape", "Sink", "extend"]
+__all__ = ["Gap", "Outlet", "Projector", "Shape", "Sink", "extend"]
 
 
 class Shape(Hashable, Protocol):
@@ -45,6 +48,14 @@ class Projector(Protocol):
         ...
 
 
+@frozen
+class Gap:
+    """A part of a stream that cannot be had any more: from where, and where it goes on."""
+
+    since: Cursor
+    until: Cursor
+
+
 class Outlet(Protocol):
     """Where several sinks meet: one connection."""
 
@@ -63,6 +74,16 @@ class Sink(Protocol):
 
     def offer(self, payload: bytes) -> bool:
         """Take a payload, whole, or answer False: the outbox is full (or closed)."""
+        ...
+
+    def recovered(self) -> None:
+        """Say with the next payload that nothing was missed since the cursor."""
+        ...
+
+    def lost(self, gap: Gap) -> None:
+        """Say with the next payload, and at once where the client can hear it, that a part of
+        the stream is gone.
+        """
         ...
 
     async def drained(self) -> None:

@@ -15,8 +15,6 @@ __all__ = ["WorkingSet"]
 K = TypeVar("K")
 V = TypeVar("V")
 
-_FORGOTTEN: Any = object()
-
 
 class _Layered(Generic[K, V]):
     """A map with a scratch layer over a cache that holds at most ``capacity`` entries."""
@@ -29,24 +27,18 @@ class _Layered(Generic[K, V]):
         self._scratch: dict[K, V] = {}
 
     def __contains__(self, key: K) -> bool:
-        if key in self._scratch:
-            return self._scratch[key] is not _FORGOTTEN
-        return key in self._kept
+        return key in self._scratch or key in self._kept
 
     def __getitem__(self, key: K) -> V:
-        if key not in self:
-            raise KeyError(key)
-        return self._scratch[key] if key in self._scratch else self._kept[key]
+        if key in self._scratch:
+            return self._scratch[key]
+        return self._kept[key]
 
     def __setitem__(self, key: K, value: V) -> None:
         self._scratch[key] = value
 
     def __len__(self) -> int:
         return len(self._kept)
-
-    def forget(self, key: K) -> None:
-        """What was known no longer holds, and what holds now must be loaded."""
-        self._scratch[key] = _FORGOTTEN
 
     def learn(self, key: K, value: V) -> None:
         """Keep what the journal says; what the scratch layer holds is newer and stays on top."""
@@ -55,8 +47,7 @@ class _Layered(Generic[K, V]):
     def adopt(self) -> None:
         for key, value in self._scratch.items():
             self._kept.pop(key, None)  # so that the newest are at the end
-            if value is not _FORGOTTEN:
-                self._kept[key] = value
+            self._kept[key] = value
         self.discard()
 
     def discard(self) -> None:
@@ -76,7 +67,7 @@ class WorkingSet:
     def __init__(self, head: int, capacity: int = 20_000) -> None:
         self._kept_head = self.head = head
         self._incidents: _Layered[str, Incident | None] = _Layered(capacity)
-        self._fingerprints: _Layered[tuple[str, str], str | None] = _Layered(capacity)
+        self._fingerprints: _Layered[tuple[str, str], tuple[str, ...]] = _Layered(capacity)
         self._keys: _Layered[tuple[str, str], KeyState | None] = _Layered(capacity)
         self._firing: _Layered[str, int] = _Layered(capacity)
         self._answers: _Layered[str, Answer | None] = _Layered(64)
@@ -93,9 +84,9 @@ class WorkingSet:
         return self._incidents[incident_id]
 
     def active(self, scope: str, fingerprint: str) -> Incident | None:
-        """The newest active incident of a fingerprint."""
-        found = self._fingerprints[scope, fingerprint]
-        return None if found is None else self._incidents[found]
+        """The newest active incident of a fingerprint, if it is as young as was asked for."""
+        newest = next(iter(self._fingerprints[scope, fingerprint]), None)
+        return None if newest is None else self._incidents[newest]
 
     def key(self, scope: str, key: str) -> KeyState | None:
         """What is known of a source key."""
@@ -117,7 +108,7 @@ class WorkingSet:
         """The part of ``needs`` that the journal must be asked for."""
         return Needs(
             frozenset(i for i in needs.incidents if not self._knows(i)),
-            frozenset(f for f in needs.fingerprints if not self._knows_by(self._fingerprints, f)),
+            frozenset(f for f in needs.fingerprints if not self._knows_fingerprint(f)),
             frozenset(k for k in needs.keys if not self._knows_key(k)),
             frozenset(a for a in needs.answers if a not in self._answers),
         )
@@ -125,11 +116,8 @@ class WorkingSet:
     def _knows(self, incident_id: str) -> bool:
         return incident_id in self._incidents and incident_id in self._firing
 
-    def _knows_by(self, index: _Layered[tuple[str, str], str | None], key: tuple[str, str]) -> bool:
-        if key not in index:
-            return False
-        found = index[key]
-        return found is None or self._knows(found)
+    def _knows_fingerprint(self, key: tuple[str, str]) -> bool:
+        return key in self._fingerprints and all(map(self._knows, self._fingerprints[key]))
 
     def _knows_key(self, key: tuple[str, str]) -> bool:
         if key not in self._keys:
@@ -166,13 +154,16 @@ class WorkingSet:
     def _evolve_fingerprint(self, incident: Incident) -> None:
         place = (incident.scope, incident.fingerprint)
         if place not in self._fingerprints:
-            return  # unknown stays unknown: there may be a newer one
-        holder = self.active(*place)
-        if not incident.is_active:
-            if holder is None or holder.id == incident.id:
-                self._fingerprints.forget(place)  # an older one may be active still
-        elif holder is None or (holder.created_at, holder.id) <= (incident.created_at, incident.id):
-            self._fingerprints[place] = incident.id
+            return  # unknown stays unknown, until somebody needs it
+        others = [i for i in self._fingerprints[place] if i != incident.id]
+        if incident.is_active:
+            others.append(incident.id)
+            others.sort(key=self._age, reverse=True)
+        self._fingerprints[place] = tuple(others)
+
+    def _age(self, incident_id: str) -> tuple[int, str]:
+        incident = self._incidents[incident_id]
+        return (0 if incident is None else incident.created_at, incident_id)
 
     def _evolve_key(self, record: Record) -> None:
         state = key_state(record)

@@ -1,0 +1,232 @@
+"""The fan-out: every event becomes bytes once for each shape and goes to all who want it.
+
+A subscription that is *live* has a :class:`Seat` here, its fast lane into its connection's
+outbox. Taking the seat away is always safe, because the journal has what follows: the
+subscription reads on from :attr:`Seat.position`.
+"""
+
+from collections.abc import Callable, Sequence
+
+import trio
+
+from incident_manager.actors.journal.base import Journal
+from incident_manager.actors.model import Record
+from incident_manager.actors.ports import Outlet, Shape, Sink
+from incident_manager.actors.projections import Projections
+from incident_manager.actors.ring import Ring
+from incident_manager.actors.streams import FilterIndex, StreamField, StreamFilter, fields_of
+from incident_manager.supervision import Child
+
+__all__ = ["Hub", "Seat"]
+
+_READ = 256  # records in one read of the journal
+_RING = 4096  # records kept in memory
+
+
+class Seat:
+    """The place of one live subscription in the fan-out.
+
+    ``position`` is the offset up to which everything has been offered or does not concern it.
+    ``leave`` is called, at most once, when the hub takes the seat away, with the failure if its
+    events cannot be projected; it must not block.
+    """
+
+    __slots__ = ("filter", "leave", "position", "shape", "sink")
+
+    def __init__(
+        self,
+        sink: Sink,
+        shape: Shape,
+        wanted: StreamFilter,
+        position: int,
+        leave: Callable[[Exception | None], None],
+    ) -> None:
+        self.sink = sink
+        self.shape = shape
+        self.filter = wanted
+        self.position = position
+        self.leave = leave
+
+
+_Bucket = dict[Shape, dict[Seat, None]]
+
+
+class Hub:
+    """The handle of the hub: it outlives the actor.
+
+    ``head`` is the newest offset that is known to be written; ``position`` the newest whose
+    fan-out is done.
+    """
+
+    def __init__(self, journal: Journal, projections: Projections, *, ring: int = _RING) -> None:
+        self._journal = journal
+        self._projections = projections
+        self._ring = Ring(ring)
+        self._lanes = {stream: FilterIndex[_Bucket](stream) for stream in StreamField}
+        self._news = trio.Event()
+        self._moved = trio.Event()
+        self._touched: dict[Outlet, None] = {}
+        self.epoch = ""
+        self.head = 0
+        self.position = 0
+        self.running = False
+        self.seats = 0
+        self.events = 0
+        self.deliveries = 0
+        self.catchups = 0
+        self.recovered = 0
+        self.gaps = 0
+
+    def announce(self, head: int, records: Sequence[Record]) -> None:
+        """The head moved; ``records`` are the newest events if the caller has them at hand."""
+        self._ring.extend(records)
+        if head > self.head:
+            self.head = head
+        self._news.set()
+
+    def recent(self, offset: int, limit: int) -> list[Record] | None:
+        """Records after an offset from memory, or None where only the journal has them."""
+        return self._ring.after(offset, limit)
+
+    async def run(
+        self, child: Child, *, task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """The actor. When it ends, however it ends, every seat is given back."""
+        child.observe(self._statistics)
+        bounds = await self._journal.bounds()
+        self.epoch = bounds.epoch
+        self.head = max(self.head, bounds.head)
+        self.position = bounds.head
+        self.running = True
+        task_status.started()
+        try:
+            self._tell_moved()
+            while True:
+                await self._news.wait()
+                self._news = trio.Event()
+                while self.position < self.head:
+                    await self._publish()
+        finally:
+            self.running = False
+            self._flush()
+            self._clear()
+
+    def _statistics(self) -> dict[str, object]:
+        return {
+            "messages_handled": self.events,
+            "deliveries": self.deliveries,
+            "seats": self.seats,
+            "filters": sum(len(lane) for lane in self._lanes.values()),
+            "lag": self.head - self.position,
+            "projections": self._projections.made,
+        }
+
+    async def _publish(self) -> None:
+        """Fan the next records out; a jump is read from the journal."""
+        records: Sequence[Record] | None = self._ring.after(self.position, _READ)
+        if not records:
+            chunk = await self._journal.read_after(self.position, _READ)
+            records = chunk.records
+            if not records or records[0].offset != self.position + 1:
+                # Retention was faster than the fan-out: the readers say the gap themselves.
+                self._clear()
+                self.position = max(self.position, chunk.examined)
+                return
+        for record in records:
+            self._fan_out(record)
+            self.position = record.offset
+            self.events += 1
+            if len(self._touched) >= _READ:
+                self._flush()
+                await trio.lowlevel.checkpoint()
+        self._flush()
+        self._tell_moved()
+        await trio.lowlevel.checkpoint()
+
+    def _fan_out(self, record: Record) -> None:
+        offset = record.offset
+        full: list[Seat] = []
+        broken: list[tuple[Exception, list[Seat]]] = []
+        touched = self._touched
+        delivered = 0
+        for stream in fields_of(record):
+            for bucket in self._lanes[stream].match(record):
+                for shape, seats in bucket.items():
+                    try:
+                        payload = self._projections.flat(shape, record, self.epoch)
+                    except Exception as failure:  # noqa: BLE001 -- ends these, not the others
+                        broken.append((failure, list(seats)))
+                        continue
+                    for seat in seats:
+                        if seat.position >= offset:
+                            continue
+                        sink = seat.sink
+                        if sink.offer(payload):
+                            seat.position = offset
+                            touched[sink.outlet] = None
+                            delivered += 1
+                        else:
+                            full.append(seat)
+        self.deliveries += delivered
+        for seat in full:
+            self._unseat(seat, None)
+        for cause, group in broken:
+            for seat in group:
+                self._unseat(seat, cause)
+
+    def _flush(self) -> None:
+        for outlet in self._touched:
+            outlet.flush()
+        self._touched.clear()
+
+    def _tell_moved(self) -> None:
+        self._moved.set()
+        self._moved = trio.Event()
+
+    async def moved(self, position: int) -> None:
+        """Wait until there is something after ``position``, or a hub to join."""
+        if self.head <= position or not self.running:
+            await self._moved.wait()
+
+    def join(self, seat: Seat) -> bool:
+        """Go live, in one step: True if the seat is taken, False if the caller must read on."""
+        if not self.running or seat.position < self.position:
+            return False
+        lane = self._lanes[seat.shape.field]
+        bucket = lane.get(seat.filter)
+        if bucket is None:
+            bucket = lane.add(seat.filter, {})
+        bucket.setdefault(seat.shape, {})[seat] = None
+        self.seats += 1
+        return True
+
+    def depart(self, seat: Seat) -> int:
+        """Give a seat back (if it is still taken) and get the position to read on from."""
+        lane = self._lanes[seat.shape.field]
+        bucket = lane.get(seat.filter)
+        seats = None if bucket is None else bucket.get(seat.shape)
+        if bucket is not None and seats is not None and seat in seats:
+            seat.position = max(seat.position, self.position)
+            self.seats -= 1
+            del seats[seat]
+            if not seats:
+                del bucket[seat.shape]
+            if not bucket:
+                lane.remove(seat.filter)
+        return seat.position
+
+    def _unseat(self, seat: Seat, cause: Exception | None) -> None:
+        # What is being fanned out now was not taken: its position stays before it.
+        self.depart(seat)
+        seat.leave(cause)
+
+    def _clear(self) -> None:
+        seats = [
+            seat
+            for lane in self._lanes.values()
+            for bucket in lane.values()
+            for group in bucket.values()
+            for seat in group
+        ]
+        for seat in seats:
+            self._unseat(seat, None)

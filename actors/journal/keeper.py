@@ -1,0 +1,165 @@
+"""The journal's actor: opens the journal, keeps it trimmed and probed, and lends it out.
+
+The :class:`Keeper` is a :class:`~incident_manager.actors.journal.base.Journal` itself, one that
+outlives a crash: reads wait until the journal is open again, writes are refused meanwhile.
+"""
+
+import logging
+from collections.abc import Callable
+
+import trio
+from attrs import frozen
+
+from incident_manager.actors.journal.base import (
+    Append,
+    Bounds,
+    Chunk,
+    IncidentPage,
+    IncidentQuery,
+    Journal,
+    JournalUnavailable,
+    Loaded,
+    Needs,
+    OpenJournal,
+)
+from incident_manager.actors.model import Incident, Micros
+from incident_manager.supervision import Child
+
+__all__ = ["Keeper", "Retention"]
+
+_log = logging.getLogger(__name__)
+_TRIM_STEP = 1_000
+
+
+@frozen
+class Retention:
+    """How long events are kept: by age in days and by number; 0 is without a bound."""
+
+    days: int = 30
+    events: int = 1_000_000
+
+
+class Keeper:
+    """The handle of the journal actor, and the port through which everybody uses the journal."""
+
+    def __init__(
+        self,
+        opener: Callable[[], OpenJournal],
+        *,
+        retention: Retention,
+        clock: Callable[[], Micros],
+        interval: float = 5.0,
+    ) -> None:
+        self._opener = opener
+        self._retention = retention
+        self._clock = clock
+        self._interval = interval
+        self._journal: Journal | None = None
+        self._opened = trio.Event()
+        self._failure: str | None = None
+        self._appends = 0
+        self._records = 0
+
+    async def run(
+        self, child: Child, *, task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """The actor: the journal is open while it runs. Raises JournalError if it cannot be."""
+        child.observe(self._statistics)
+        async with self._opener() as journal:
+            self._journal = journal
+            self._opened.set()
+            try:
+                task_status.started()
+                while True:
+                    await self._keep_house(journal)
+                    await trio.sleep(self._interval)
+            finally:
+                self._journal = None
+                self._opened = trio.Event()
+
+    async def _keep_house(self, journal: Journal) -> None:
+        try:
+            await journal.probe()
+            await self._trim(journal)
+        except JournalUnavailable as failure:
+            self._failed(failure)
+        else:
+            self._failure = None
+
+    async def _trim(self, journal: Journal) -> None:
+        days = self._retention.days
+        before = self._clock() - days * 86_400_000_000 if days else 0
+        while await journal.trim(keep=self._retention.events, before=before, limit=_TRIM_STEP):
+            await trio.lowlevel.checkpoint()
+
+    def _failed(self, failure: JournalUnavailable) -> None:
+        if self._failure is None:
+            _log.error("the journal cannot be written: %s", failure)
+        self._failure = str(failure)
+
+    @property
+    def failure(self) -> str | None:
+        """Why the journal cannot be written now, or None if it can."""
+        if self._journal is None:
+            return "the journal is not open"
+        return self._failure
+
+    def _statistics(self) -> dict[str, object]:
+        return {
+            "appends": self._appends,
+            "messages_handled": self._records,
+            "failure": self.failure,
+        }
+
+    @property
+    def location(self) -> str:
+        """Where the data lies."""
+        return "" if self._journal is None else self._journal.location
+
+    async def _ready(self) -> Journal:
+        while self._journal is None:
+            await self._opened.wait()
+        return self._journal
+
+    async def bounds(self) -> Bounds:
+        """As the port says; waits while the journal is not open."""
+        return await (await self._ready()).bounds()
+
+    async def load(self, needs: Needs, now: Micros, since: Micros) -> Loaded:
+        """As the port says; refused while the journal is not open."""
+        return await self._writable().load(needs, now, since)
+
+    async def append(self, batch: Append) -> None:
+        """As the port says; refused while the journal is not open."""
+        try:
+            await self._writable().append(batch)
+        except JournalUnavailable as failure:
+            self._failed(failure)
+            raise
+        self._appends += 1
+        self._records += len(batch.records)
+
+    def _writable(self) -> Journal:
+        if self._journal is None:
+            raise JournalUnavailable("The journal is restarting.", written=False)
+        return self._journal
+
+    async def read_after(self, offset: int, limit: int) -> Chunk:
+        """As the port says; waits while the journal is not open."""
+        return await (await self._ready()).read_after(offset, limit)
+
+    async def incident(self, incident_id: str) -> Incident | None:
+        """As the port says; waits while the journal is not open."""
+        return await (await self._ready()).incident(incident_id)
+
+    async def incidents(self, query: IncidentQuery) -> IncidentPage:
+        """As the port says; waits while the journal is not open."""
+        return await (await self._ready()).incidents(query)
+
+    async def trim(self, *, keep: int, before: Micros, limit: int) -> int:
+        """As the port says; waits while the journal is not open."""
+        return await (await self._ready()).trim(keep=keep, before=before, limit=limit)
+
+    async def probe(self) -> None:
+        """As the port says; refused while the journal is not open."""
+        await self._writable().probe()

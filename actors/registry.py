@@ -1,0 +1,292 @@
+"""The central incident registry: the only writer of incident state.
+
+It drains its mailbox, decides every command on a scratch state, writes all events of the batch
+in one transaction, and only then adopts the state, answers, and tells the hub.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+import trio
+from attrs import frozen
+
+from incident_manager.actors import answers
+from incident_manager.actors.answers import ANSWER_LIFETIME, Caller, IdempotencyKey, Result
+from incident_manager.actors.commands import Command
+from incident_manager.actors.cursor import Cursor
+from incident_manager.actors.decision import Context
+from incident_manager.actors.errors import IdempotencyMismatch, Refused, Unavailable
+from incident_manager.actors.ids import new_id
+from incident_manager.actors.journal.base import (
+    Answer,
+    Append,
+    Journal,
+    JournalUnavailable,
+    Needs,
+    StaleHead,
+)
+from incident_manager.actors.lifecycle import decide, needs
+from incident_manager.actors.limits import check
+from incident_manager.actors.mailbox import Mailbox
+from incident_manager.actors.model import Micros, Record
+from incident_manager.actors.state import WorkingSet
+from incident_manager.supervision import Child
+
+__all__ = ["Answered", "Registry", "wall_clock"]
+
+
+def wall_clock() -> Micros:
+    """The time now."""
+    return time.time_ns() // 1000
+
+
+@frozen
+class Answered:
+    """The results of a request, in the order of its commands, and the journal's place then.
+
+    ``replayed`` is True where an idempotency key found the answer of an earlier request.
+    """
+
+    results: tuple[Result, ...]
+    cursor: Cursor
+    replayed: bool = False
+
+
+class _Request:
+    """One ask: its commands (or why one cannot be taken), and the place for its answer."""
+
+    __slots__ = ("_done", "_outcome", "abandoned", "caller", "commands", "key")
+
+    def __init__(
+        self, commands: Iterable[Command], caller: Caller, key: IdempotencyKey | None
+    ) -> None:
+        self.commands = tuple(_checked(command) for command in commands)
+        self.caller = caller
+        self.key = key
+        self.abandoned = False
+        self._done = trio.Event()
+        self._outcome: Answered | Refused | Unavailable | None = None
+
+    def answer(self, outcome: Answered | Refused | Unavailable) -> None:
+        if self._outcome is None:
+            self._outcome = outcome
+            self._done.set()
+
+    async def wait(self) -> Answered:
+        await self._done.wait()
+        if isinstance(self._outcome, Answered):
+            return self._outcome
+        assert self._outcome is not None  # noqa: S101 -- set before the event
+        raise self._outcome
+
+
+def _checked(command: Command) -> Command | Refused:
+    try:
+        check(command)
+    except Refused as refusal:
+        return refusal
+    return command
+
+
+@frozen
+class _Settled:
+    """A request whose commands are decided but not yet written."""
+
+    request: _Request
+    results: tuple[Result, ...] | Refused
+    records: tuple[Record, ...] = ()
+    stored: Answer | None = None
+    replayed: bool = False
+
+    def outcome(self, cursor: Cursor) -> Answered | Refused:
+        """What the request is answered with after the commit."""
+        if isinstance(self.results, Refused):
+            return self.results
+        return Answered(self.results, cursor, self.replayed)
+
+
+class _Reload(Exception):
+    """What is in the journal is no longer certain: read it again."""
+
+
+class Registry:
+    """The handle of the registry: it outlives the actor, and so does its mailbox.
+
+    ``announce`` is called with every batch that is durably written, and with no records and the
+    head after a (re)start.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        announce: Callable[[int, Sequence[Record]], None],
+        *,
+        window: Micros,
+        clock: Callable[[], Micros] = wall_clock,
+        mailbox: int = 1024,
+        batch: int = 512,
+    ) -> None:
+        self._journal = journal
+        self._announce = announce
+        self._window = window
+        self._clock = clock
+        self._batch = batch
+        self._mailbox = Mailbox[_Request](mailbox)
+        self.running = False
+
+    async def ask(
+        self,
+        commands: Iterable[Command],
+        caller: Caller,
+        *,
+        key: IdempotencyKey | None = None,
+    ) -> Answered:
+        """Have commands carried out, all in one transaction; the answer comes after the commit.
+
+        A refused command gets its :class:`Refused` as its result, and the others go on. Raises
+        :class:`IdempotencyMismatch` if the key came before with another body, and
+        :class:`Unavailable` if the journal did not take it or the registry crashed meanwhile.
+        """
+        request = _Request(commands, caller, key)
+        try:
+            await self._mailbox.put(request)
+            return await request.wait()
+        except trio.Cancelled:
+            request.abandoned = True
+            raise
+
+    async def run(
+        self, child: Child, *, task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """The actor: serves the mailbox until it is cancelled."""
+        child.observe(self._statistics)
+        started = False
+        while True:
+            bounds = await self._journal.bounds()
+            self._announce(bounds.head, ())
+            if not started:
+                task_status.started()
+                started = True
+            self.running = True
+            try:
+                await self._serve(WorkingSet(bounds.head), bounds.epoch)
+            except _Reload:
+                continue
+            finally:
+                self.running = False
+
+    def _statistics(self) -> dict[str, object]:
+        mailbox = self._mailbox.statistics()
+        return {
+            "mailbox_depth": mailbox.depth,
+            "mailbox_capacity": mailbox.capacity,
+            "oldest_message_seconds": mailbox.oldest,
+            "messages_handled": mailbox.handled,
+        }
+
+    async def _serve(self, state: WorkingSet, epoch: str) -> None:
+        while True:
+            batch = [await self._mailbox.get()]
+            try:
+                self._drain(batch)
+                await self._transact(state, batch, epoch)
+            finally:
+                # Whatever has no answer by now was in flight when this actor failed.
+                for request in batch:
+                    request.answer(Unavailable("The outcome of this change is unknown."))
+
+    def _drain(self, batch: list[_Request]) -> None:
+        size = len(batch[0].commands)
+        while size < self._batch:
+            try:
+                request = self._mailbox.get_nowait()
+            except trio.WouldBlock:
+                return
+            batch.append(request)
+            size += len(request.commands)
+
+    async def _transact(self, state: WorkingSet, batch: list[_Request], epoch: str) -> None:
+        now = self._clock()
+        try:
+            await self._learn(state, batch, now)
+            settled = [self._settle(state, r, now) for r in batch if not r.abandoned]
+            records = tuple(record for one in settled for record in one.records)
+            stored = tuple(one.stored for one in settled if one.stored is not None)
+            if records or stored:
+                head = state.head - len(records)
+                await self._journal.append(Append(head, records, stored))
+        except JournalUnavailable as failure:
+            known = failure.written is False
+            for request in batch:
+                request.answer(Unavailable(str(failure), known=known))
+            state.discard()
+            if not known:
+                raise _Reload from failure
+            return
+        except StaleHead as failure:
+            for request in batch:
+                request.answer(Unavailable("Another writer was faster.", known=True))
+            raise _Reload from failure
+        state.adopt()
+        if records:
+            self._announce(state.head, records)
+        cursor = Cursor(epoch, state.head)
+        for one in settled:
+            one.request.answer(one.outcome(cursor))
+
+    async def _learn(self, state: WorkingSet, batch: list[_Request], now: Micros) -> None:
+        """Load what the batch needs and the working set does not hold."""
+        wanted = Needs()
+        for request in batch:
+            if request.key is not None:
+                wanted |= Needs(answers=frozenset({request.key.name}))
+            ctx = self._context(request.caller, now, ("", ""))
+            for command in request.commands:
+                if not isinstance(command, Refused):
+                    wanted |= needs(command, ctx)
+        missing = state.missing(wanted)
+        if missing:
+            state.learn(await self._journal.load(missing, now, now - self._window))
+
+    def _settle(self, state: WorkingSet, request: _Request, now: Micros) -> _Settled:
+        """Decide a request on the scratch state."""
+        key = request.key
+        if key is not None:
+            kept = state.answer(key.name)
+            if kept is not None and kept.expires_at > now:
+                if kept.digest != key.digest:
+                    return _Settled(request, IdempotencyMismatch())
+                return _Settled(request, answers.decode(kept.body), replayed=True)
+        results: list[Result] = []
+        records: list[Record] = []
+        for command in request.commands:
+            if isinstance(command, Refused):
+                results.append(command)
+                continue
+            ctx = self._context(request.caller, now, (new_id(now), new_id(now)))
+            try:
+                decision = decide(state, command, ctx)
+            except Refused as refusal:
+                results.append(refusal)
+                continue
+            for record in decision.records:
+                state.evolve(record)
+            records += decision.records
+            results.append(decision.outcome)
+        stored = None
+        if key is not None:
+            body = answers.encode(tuple(results))
+            stored = Answer(key.name, key.digest, body, now + ANSWER_LIFETIME)
+            state.remember(stored)
+        return _Settled(request, tuple(results), tuple(records), stored)
+
+    def _context(self, caller: Caller, now: Micros, ids: tuple[str, str]) -> Context:
+        return Context(
+            now=now,
+            actor=caller.actor,
+            principal=caller.principal,
+            ids=ids,
+            window=self._window,
+            trace=caller.trace,
+            selectors=caller.selectors,
+        )

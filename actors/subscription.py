@@ -1,0 +1,194 @@
+"""One subscription: *live* (fed by the hub) or *reading* (from the journal, at its own pace).
+
+Resuming, falling behind and outliving the hub are the same thing: reading until caught up,
+then live. It owns its position; the seat in the hub is only its fast lane.
+"""
+
+from collections.abc import Callable, Sequence
+
+import trio
+from attrs import frozen
+
+from incident_manager.actors.cursor import Cursor
+from incident_manager.actors.hub import Hub, Seat
+from incident_manager.actors.journal.base import Bounds, Journal
+from incident_manager.actors.model import Micros, Record
+from incident_manager.actors.ports import Gap, Projector, Shape, Sink
+from incident_manager.actors.projections import Projections
+from incident_manager.actors.resume import resume
+from incident_manager.actors.streams import StreamFilter, matches
+
+__all__ = ["Streams", "Subscription"]
+
+_READ = 64  # records in one read: what a reading subscription holds at the most
+
+
+@frozen
+class Streams:
+    """What all subscriptions share."""
+
+    hub: Hub
+    journal: Journal
+    projector: Projector
+    projections: Projections
+    clock: Callable[[], Micros]
+
+
+class Subscription:
+    """The actor of one subscription.
+
+    Args:
+        cursor: where to resume, or None to start at the head.
+        heartbeat: seconds between HEARTBEAT payloads, or None for none.
+    """
+
+    __slots__ = ("_beat", "_control", "_cursor", "_heartbeat", "_position", "_seat", "_streams",
+                 "_told", "shape", "sink", "wanted")  # fmt: skip
+
+    def __init__(
+        self,
+        streams: Streams,
+        sink: Sink,
+        shape: Shape,
+        wanted: StreamFilter,
+        *,
+        cursor: Cursor | None = None,
+        heartbeat: int | None = None,
+    ) -> None:
+        self._streams = streams
+        self.sink = sink
+        self.shape = shape
+        self.wanted = wanted
+        self._cursor = cursor
+        self._heartbeat = heartbeat
+        self._beat = float("inf")
+        # A seat is left at most once, and a new one is taken only after that was read.
+        self._told, self._control = trio.open_memory_channel[Exception | None](1)
+        self._seat: Seat | None = None
+        # Without a cursor the stream starts here and now, not when its task first runs.
+        self._position = streams.hub.head if streams.hub.running and cursor is None else -1
+
+    @property
+    def live(self) -> bool:
+        """Fed by the hub at this moment."""
+        return self._seat is not None
+
+    @property
+    def position(self) -> int:
+        """The offset up to which everything is in the outbox or does not concern it."""
+        if self._seat is None:
+            return self._position
+        return max(self._seat.position, self._streams.hub.position)
+
+    @property
+    def lag(self) -> int:
+        """How many events it is behind the head."""
+        return max(0, self._streams.hub.head - self.position)
+
+    async def run(self) -> None:
+        """Stream until cancelled. Raises what its events could not be projected for."""
+        if self._heartbeat is not None:
+            self._beat = trio.current_time() + self._heartbeat
+        if self._position < 0:
+            self._begin(await self._streams.journal.bounds())
+        try:
+            while True:
+                if self._join():
+                    await self._live()
+                else:
+                    await self._read()
+        finally:
+            self._depart()
+
+    def _begin(self, bounds: Bounds) -> None:
+        start = resume(self._cursor, bounds)
+        self._position = start.position
+        hub = self._streams.hub
+        hub.epoch = bounds.epoch  # the hub may not have come so far yet
+        if start.gap is not None:
+            hub.gaps += 1
+            self.sink.lost(start.gap)
+        elif start.recovered:
+            hub.recovered += 1
+            self.sink.recovered()
+
+    def _join(self) -> bool:
+        if self.shape.deep:  # its relations are read: it never holds up the fan-out
+            return False
+        seat = Seat(self.sink, self.shape, self.wanted, self._position, self._told.send_nowait)
+        if not self._streams.hub.join(seat):
+            return False
+        self._seat = seat
+        return True
+
+    def _depart(self) -> None:
+        if self._seat is not None:
+            self._position = self._streams.hub.depart(self._seat)
+            self._seat = None
+
+    async def _live(self) -> None:
+        """Wait until the hub takes the seat away."""
+        while True:
+            with trio.move_on_at(self._beat) as beat:
+                failure = await self._control.receive()
+            if not beat.cancelled_caught:
+                break
+            self._pulse()
+        self._depart()
+        self._streams.hub.catchups += 1
+        if failure is not None:
+            raise failure
+
+    async def _read(self) -> None:
+        """Read the next records and offer them; waits where there are none, or no room."""
+        records = await self._next()
+        if not records:
+            with trio.move_on_at(self._beat):
+                await self._streams.hub.moved(self._position)
+            self._pulse()
+            return
+        full = False
+        for record in records:
+            if matches(self.shape.field, self.wanted, record):
+                payload = await self._project(record)
+                if not self.sink.offer(payload):
+                    full = True
+                    break
+            self._position = record.offset
+        self.sink.outlet.flush()
+        del records  # a reader that waits for its client holds no part of the journal
+        if full:
+            await self.sink.drained()
+        await trio.lowlevel.checkpoint()
+        self._pulse()
+
+    async def _next(self) -> Sequence[Record]:
+        hub = self._streams.hub
+        records = hub.recent(self._position, _READ)
+        if records or (records is not None and self._position >= hub.head):
+            return records
+        chunk = await self._streams.journal.read_after(self._position, _READ)
+        if chunk.records and chunk.records[0].offset > self._position + 1:
+            epoch = chunk.bounds.epoch
+            until = chunk.records[0].offset - 1
+            hub.gaps += 1
+            self.sink.lost(Gap(Cursor(epoch, self._position), Cursor(epoch, until)))
+            self._position = until
+        return chunk.records
+
+    async def _project(self, record: Record) -> bytes:
+        projections, epoch = self._streams.projections, self._streams.hub.epoch
+        if self.shape.deep:
+            return await projections.deep(self.shape, record, epoch)
+        return projections.flat(self.shape, record, epoch)
+
+    def _pulse(self) -> None:
+        """Send a heartbeat if one is due and there is room for it."""
+        now = trio.current_time()
+        if self._heartbeat is None or now < self._beat:
+            return
+        self._beat = now + self._heartbeat
+        streams = self._streams
+        cursor = Cursor(streams.hub.epoch, self.position)
+        self.sink.offer(streams.projector.heartbeat(self.shape, streams.clock(), str(cursor)))
+        self.sink.outlet.flush()
