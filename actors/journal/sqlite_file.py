@@ -1,0 +1,135 @@
+"""An SQLite journal's file: what is there, how a new one is made, how an older one is migrated."""
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote
+from uuid import uuid4
+
+from incident_manager.actors.journal.base import JournalError
+from incident_manager.actors.journal.sqlite_errors import translated, write_transaction
+from incident_manager.actors.journal.sqlite_schema import APPLICATION_ID, Migrations
+
+__all__ = ["connect", "create", "migrate", "version"]
+
+
+def connect(
+    path: Path, *, mode: str = "rw", busy_timeout: float = 5.0, query_only: bool = False
+) -> sqlite3.Connection:
+    """A connection in autocommit, for use from one thread at a time; ``mode`` as in SQLite's URIs.
+
+    A commit returns when it survives a power cut (``synchronous=FULL``). ``busy_timeout`` is
+    in seconds. Raises sqlite3.Error.
+    """
+    connection = sqlite3.connect(
+        f"file:{quote(str(path))}?{mode if '=' in mode else f'mode={mode}'}",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=busy_timeout,
+        cached_statements=256,
+    )
+    try:
+        for pragma in (
+            "synchronous = FULL",
+            "temp_store = MEMORY",
+            "cache_size = -16384",  # KiB
+            "wal_autocheckpoint = 2000",  # pages: about 8 MB between two checkpoints
+            "journal_size_limit = 67108864",  # bytes of the WAL kept after a burst
+            f"query_only = {query_only:d}",
+        ):
+            connection.execute(f"PRAGMA {pragma}").close()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def version(path: Path) -> int:
+    """The schema version of the journal at ``path``; 0 if nothing is there yet.
+
+    Changes nothing. Raises :class:`JournalError` for what is no incident journal.
+    """
+    if not path.exists() or path.stat().st_size == 0:
+        return 0
+    if not path.is_file():
+        raise JournalError(f"{path} is not a file")
+    with path.open("rb") as file:
+        if file.read(16) != b"SQLite format 3\0":
+            raise JournalError(f"{path} is not an SQLite database")
+    # Without a log to read, SQLite need not make one (and leave it beside a foreign file).
+    log = Path(f"{path}-wal")
+    mode = "mode=ro" if log.exists() and log.stat().st_size else "immutable=1"
+    with translated(str(path)), closing(connect(path, mode=mode)) as connection:
+        mark = connection.execute("PRAGMA application_id").fetchone()[0]
+        found = connection.execute("PRAGMA user_version").fetchone()[0]
+    if mark != APPLICATION_ID or found < 1:
+        raise JournalError(f"{path} is an SQLite database, but not an incident journal")
+    return int(found)
+
+
+def create(path: Path, steps: Migrations) -> None:
+    """Make a new journal with a new epoch: complete under its name, or not there at all."""
+    draft = Path(f"{path}.new")
+    draft.unlink(missing_ok=True)
+    Path(f"{draft}-journal").unlink(missing_ok=True)
+    try:
+        with translated(str(path)), closing(connect(draft, mode="rwc")) as connection:
+            with write_transaction(connection, str(path)):
+                _take(connection, steps, 0)
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                connection.execute("INSERT INTO meta VALUES ('epoch', ?)", (uuid4().hex,))
+                connection.execute("INSERT INTO meta VALUES ('probe', '0')")
+            connection.execute("PRAGMA journal_mode = WAL").close()
+        _put(draft, path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def migrate(path: Path, steps: Migrations, found: int) -> Path:
+    """Bring an older journal up to ``steps`` in one transaction; returns the copy made before.
+
+    If it fails, the journal is as it was, and the copy is gone again.
+    """
+    copy = _free_name(f"{path}.v{found}-backup")
+    draft = Path(f"{copy}.new")
+    draft.unlink(missing_ok=True)
+    with translated(str(path)), closing(connect(path)) as connection:
+        try:
+            with closing(sqlite3.connect(draft)) as target:
+                connection.backup(target)
+            _put(draft, copy)
+            with write_transaction(connection, str(path)):
+                _take(connection, steps, found)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            copy.unlink(missing_ok=True)
+            raise
+    return copy
+
+
+def _take(connection: sqlite3.Connection, steps: Migrations, found: int) -> None:
+    for statements in steps[found:]:
+        for statement in statements:
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {len(steps)}")
+
+
+def _put(draft: Path, path: Path) -> None:
+    """Give the finished draft its name, so that it keeps it after a power cut."""
+    draft.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _free_name(wanted: str) -> Path:
+    place, number = Path(wanted), 1
+    while place.exists():  # an earlier copy is somebody's, and stays
+        number += 1
+        place = Path(f"{wanted}-{number}")
+    return place

@@ -1,0 +1,111 @@
+"""The tables of an SQLite journal, as the list of steps that lead to them.
+
+A new file takes every step, an older one those it lacks, so both end up the same. The file
+carries :data:`APPLICATION_ID` and, as its ``user_version``, the number of steps taken.
+A step that has been released is never changed: what comes later is a step of its own.
+
+Bodies are JSON text, so that a later step can fill a new column or index from them.
+Only ``events`` is ever trimmed: the other tables hold what the API reads, for good.
+"""
+
+__all__ = ["APPLICATION_ID", "MIGRATIONS", "Migrations"]
+
+APPLICATION_ID = 0x4C494D4A
+"""'LIMJ': the mark of an incident journal in an SQLite file's header."""
+
+Migrations = tuple[tuple[str, ...], ...]
+"""Statements by step; the first step makes version 1."""
+
+# The column ``severity`` is 4 for P0 to 0 for P4, and ``state`` is 0 for NEW to 5 for CLOSED, so
+# that both sort as the port says. Indexes that end in (created_at, id) give sorted pages.
+_VERSION_1 = (
+    """CREATE TABLE meta (
+        key TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+    ) WITHOUT ROWID""",
+    """CREATE TABLE events (
+        offset INTEGER PRIMARY KEY,
+        time INTEGER NOT NULL,
+        body TEXT NOT NULL
+    )""",
+    """CREATE TABLE incidents (
+        id TEXT NOT NULL PRIMARY KEY,
+        scope TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        active INTEGER NOT NULL,
+        state INTEGER NOT NULL,
+        severity INTEGER NOT NULL,
+        incident_type TEXT NOT NULL,
+        source TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL,
+        body TEXT NOT NULL
+    )""",
+    "CREATE INDEX incidents_created ON incidents (created_at, id)",
+    "CREATE INDEX incidents_updated ON incidents (updated_at, created_at, id)",
+    "CREATE INDEX incidents_severity ON incidents (severity, created_at, id)",
+    "CREATE INDEX incidents_state ON incidents (state, created_at, id)",
+    "CREATE INDEX incidents_source ON incidents (source, created_at, id)",
+    "CREATE INDEX incidents_active ON incidents (created_at, id) WHERE active = 1",
+    """CREATE INDEX incidents_fingerprint ON incidents (fingerprint, scope, created_at, id)
+        WHERE active = 1""",
+    """CREATE TABLE incident_labels (
+        incident_id TEXT NOT NULL,
+        key TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (incident_id, key)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX labels_value ON incident_labels (key, value, incident_id)",
+    """CREATE TABLE incident_assignees (
+        incident_id TEXT NOT NULL,
+        assignee TEXT NOT NULL,
+        PRIMARY KEY (incident_id, assignee)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX assignees_name ON incident_assignees (assignee, incident_id)",
+    """CREATE TABLE alerts (
+        id TEXT NOT NULL PRIMARY KEY,
+        incident_id TEXT,
+        received_at INTEGER NOT NULL,
+        body TEXT NOT NULL
+    )""",
+    "CREATE INDEX alerts_received ON alerts (received_at, id)",
+    "CREATE INDEX alerts_incident ON alerts (incident_id, received_at, id)",
+    """CREATE TABLE comments (
+        id TEXT NOT NULL PRIMARY KEY,
+        incident_id TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        body TEXT NOT NULL
+    )""",
+    "CREATE INDEX comments_incident ON comments (incident_id, created_at, id)",
+    """CREATE TABLE timeline (
+        incident_id TEXT NOT NULL,
+        offset INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (incident_id, offset, seq)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE links (
+        incident_id TEXT NOT NULL,
+        related_id TEXT NOT NULL,
+        offset INTEGER NOT NULL,
+        PRIMARY KEY (incident_id, related_id)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE source_keys (
+        scope TEXT NOT NULL,
+        key TEXT NOT NULL,
+        incident_id TEXT NOT NULL,
+        firing INTEGER NOT NULL,
+        PRIMARY KEY (scope, key)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX keys_firing ON source_keys (incident_id) WHERE firing = 1",
+    """CREATE TABLE answers (
+        key TEXT NOT NULL PRIMARY KEY,
+        digest TEXT NOT NULL,
+        body BLOB NOT NULL,
+        expires_at INTEGER NOT NULL
+    ) WITHOUT ROWID""",
+    "CREATE INDEX answers_expiry ON answers (expires_at)",
+)
+
+MIGRATIONS: Migrations = (_VERSION_1,)
+"""Every step so far; their number is this version's schema version."""
