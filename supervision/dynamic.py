@@ -1,0 +1,427 @@
+"""A supervisor of any number of temporary children, started and gone at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+
+import trio
+from attrs import frozen
+
+from .child import CANCEL_GRACE, Body, Child, split
+from .child_spec import check_name
+from .errors import SupervisorStopped, only
+from .node import Node, NodeState, Stats
+from .tree import Tree
+
+__all__ = ["Adoption", "DynamicStatistics", "DynamicSupervisor", "open_dynamic"]
+
+
+@frozen
+class DynamicStatistics:
+    """Counts since the supervisor started: ``alive`` now; ``started`` and ``failed`` in all."""
+
+    alive: int
+    started: int
+    failed: int
+
+
+class DynamicSupervisor:
+    """Tens of thousands of temporary children, none of them ever restarted.
+
+    A child runs in a task of its own (``start_child``) or in the task that already runs it
+    (``adopt``). Its failure is recorded on this supervisor's node with its id, is reported to the
+    tree's hook, and touches nobody else. Its node goes when it ends.
+
+    Stopping asks all children at once, cancels after ``shutdown`` seconds those that are left, and
+    waits for them to leave. No order holds between them.
+
+    It is used as an asynchronous context manager (see :func:`open_dynamic`), or its ``run`` is the
+    body of a static child. Children live inside either only.
+
+    Args:
+        id: its name under ``parent``: not empty, no dot. None: it sits on ``parent`` itself, whose
+            children its children then are (a connection over its subscriptions).
+        kind: what the tree shows it as.
+        parent: the node over it; None: the tree's root.
+        tree: where it shows, if ``parent`` does not say; a new one by default.
+        shutdown: seconds between asking the children to stop and cancelling them.
+
+    Raises:
+        ValueError: the id is wrong, or None without a parent.
+    """
+
+    __slots__ = (
+        "_children",
+        "_emptied",
+        "_failed",
+        "_given",
+        "_manager",
+        "_node",
+        "_nursery",
+        "_open",
+        "_own",
+        "_parent",
+        "_started",
+        "_tree",
+        "id",
+        "kind",
+        "shutdown",
+    )
+
+    def __init__(
+        self,
+        id: str | None,  # noqa: A002
+        *,
+        kind: str = "supervisor",
+        parent: Node | None = None,
+        tree: Tree | None = None,
+        shutdown: float = 5.0,
+    ) -> None:
+        if id is not None:
+            check_name(id)
+        elif parent is None:
+            raise ValueError("a dynamic supervisor without an id must have a parent to sit on")
+        if not shutdown >= 0:
+            raise ValueError(f"shutdown must not be negative: {shutdown!r}")
+        self.id = id
+        self.kind = kind
+        self.shutdown = shutdown
+        self._parent = parent
+        self._tree = tree
+        self._node: Node | None = None
+        self._nursery: trio.Nursery | None = None
+        self._manager: AbstractAsyncContextManager[trio.Nursery] | None = None
+        self._children: dict[str, Child] | None = None  # made at the first child
+        self._emptied: trio.Event | None = None
+        self._given: Node | None = None  # by the static supervisor that runs it
+        self._open = False
+        self._own = False
+        self._started = 0
+        self._failed = 0
+
+    @property
+    def node(self) -> Node | None:
+        """Its node while it runs, else None."""
+        return self._node
+
+    def statistics(self) -> DynamicStatistics:
+        """Return its counts."""
+        return DynamicStatistics(len(self._children or ()), self._started, self._failed)
+
+    # --- its own life ---
+
+    async def run(
+        self,
+        child: Child,
+        *,
+        task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Take children until ``child`` is asked to stop, then stop them (a :class:`Body`).
+
+        It sits on the node of ``child``. It can run again after it ended.
+
+        Raises:
+            RuntimeError: it runs already.
+        """
+        asked = trio.Event()
+        self._refuse_second()
+        self._given = child.node
+        async with self:
+            child.on_stop(asked.set)
+            task_status.started(self)
+            await asked.wait()
+
+    async def __aenter__(self) -> DynamicSupervisor:
+        """Begin to take children.
+
+        Raises:
+            DuplicateChild: another child of its name is alive.
+            RuntimeError: it runs already.
+        """
+        self._refuse_second()
+        node = self._place()
+        manager = trio.open_nursery()
+        self._nursery = await manager.__aenter__()
+        self._manager = manager
+        self._node = node
+        self._open = True
+        self._started = self._failed = 0
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        """Stop the children and wait for them.
+
+        They are asked first, unless the block was cancelled (or left by another exception that is
+        no ``Exception``): then they are cancelled at once.
+        """
+        raised = error
+        try:
+            await self._stop(at_once=error is not None and not isinstance(error, Exception))
+        except BaseException as stop:  # noqa: BLE001 - handed to the nursery, which raises it
+            # Cancelled while it stopped: neither that nor what the block raised may be lost.
+            raised = stop if error is None else BaseExceptionGroup("failed", [error, stop])
+        assert self._manager is not None  # noqa: S101 - set by __aenter__
+        wrapped: BaseException | None = None
+        caught: bool | None = False
+        try:
+            raised_type = None if raised is None else type(raised)
+            caught = await self._manager.__aexit__(raised_type, raised, trace)
+        except BaseExceptionGroup as group:
+            wrapped = only(group)
+        finally:
+            self._close()
+        if wrapped is not None and wrapped is not error:
+            raise wrapped
+        return wrapped is None and bool(caught)
+
+    def _refuse_second(self) -> None:
+        if self._node is not None:
+            raise RuntimeError(f"dynamic supervisor {self._node.id!r} is already running")
+
+    def _place(self) -> Node:
+        """Return the node to sit on; one of our own is shown as running from now on."""
+        self._own = False
+        if self._given is not None:
+            self._given.stats = self._figures
+            return self._given
+        if self.id is None:
+            assert self._parent is not None  # noqa: S101 - checked by __init__
+            return self._parent
+        self._own = True
+        tree = self._tree if self._parent is None else self._parent.tree
+        node = (Tree() if tree is None else tree).place(self.id, self.kind, self._parent)
+        node.begin(NodeState.RUNNING)
+        node.stats = self._figures
+        return node
+
+    def _close(self) -> None:
+        node, self._node = self._node, None
+        self._nursery = self._manager = self._given = None
+        if self._own and node is not None:
+            node.mark(NodeState.STOPPED)
+            node.tree.detach(node)
+
+    async def _stop(self, *, at_once: bool) -> None:
+        """Ask all, cancel after the timeout who is left, wait until all have left."""
+        self._open = False
+        if self._own and self._node is not None:
+            self._node.mark(NodeState.STOPPING)
+        try:
+            if not at_once:
+                self._ask_all()
+                with trio.move_on_after(self.shutdown):
+                    await self._empty()
+        finally:
+            self._ask_all()
+            for child in self._alive():
+                child.scope.cancel()
+            with trio.CancelScope(shield=True):
+                with trio.move_on_after(CANCEL_GRACE):
+                    await self._empty()
+                for child in self._alive():
+                    child.node.mark_overrun()
+                await self._empty()
+
+    def _ask_all(self) -> None:
+        for child in self._alive():
+            if not child.asked:
+                child.node.mark(NodeState.STOPPING)
+                child.ask()
+
+    def _alive(self) -> tuple[Child, ...]:
+        return tuple((self._children or {}).values())
+
+    async def _empty(self) -> None:
+        while self._children:
+            self._emptied = trio.Event()
+            await self._emptied.wait()
+
+    def _figures(self) -> Mapping[str, object]:
+        return {
+            "alive": len(self._children or ()),
+            "started": self._started,
+            "failed": self._failed,
+        }
+
+    # --- children ---
+
+    def start_child(
+        self,
+        id: str,  # noqa: A002
+        kind: str,
+        body: Body,
+        *,
+        stats: Stats | None = None,
+    ) -> Node:
+        """Start ``body`` in a task of its own and return its node; does not block.
+
+        It is running from the start: nobody waits for its readiness.
+
+        Raises:
+            SupervisorStopped: the supervisor does not run, or is stopping.
+            DuplicateChild: one of this id is alive.
+            ValueError: the id is empty or has a dot.
+        """
+        child = self._admit(id, kind, stats, None)
+        assert self._nursery is not None  # noqa: S101 - _admit refuses otherwise
+        self._nursery.start_soon(self._run_child, child, body, name=child.node.id)
+        return child.node
+
+    def adopt(
+        self,
+        id: str,  # noqa: A002
+        kind: str,
+        *,
+        stats: Stats | None = None,
+        on_stop: Callable[[], None] | None = None,
+    ) -> Adoption:
+        """Return a context manager whose block is a child: it costs no extra task.
+
+        ``async with connections.adopt("c1", "connection") as child: ...``. When the supervisor
+        stops, the block is asked (``child.stopping``, ``on_stop()``), then its scope is cancelled,
+        and the supervisor waits for it to leave. A cancelled block is left silently, as with
+        ``trio.move_on_after``; ``child.scope.cancelled_caught`` tells. What the block raises is
+        recorded as the child's failure and raised.
+
+        Entering raises:
+            SupervisorStopped: the supervisor does not run, or is stopping.
+            DuplicateChild: one of this id is alive.
+            ValueError: the id is empty or has a dot.
+        """
+        return Adoption(self, id, kind, stats, on_stop)
+
+    def stop_child(self, child_id: str, *, shutdown: float | None = None) -> None:
+        """Ask one child to stop and have it cancelled after ``shutdown`` seconds; does not block.
+
+        ``shutdown``: None is the supervisor's; 0 cancels at once.
+
+        Raises:
+            KeyError: there is no such child (any more).
+        """
+        child = (self._children or {})[child_id]
+        grace = self.shutdown if shutdown is None else shutdown
+        child.node.mark(NodeState.STOPPING)
+        if grace > 0:
+            child.scope.deadline = min(child.scope.deadline, trio.current_time() + grace)
+        else:
+            child.scope.cancel()
+        child.ask()
+
+    def _admit(
+        self,
+        name: str,
+        kind: str,
+        stats: Stats | None,
+        on_stop: Callable[[], None] | None,
+    ) -> Child:
+        if not self._open or self._node is None:
+            raise SupervisorStopped(f"dynamic supervisor {self.id!r} takes no child")
+        node = self._node.tree.attach(self._node, name, kind)
+        node.stats = stats
+        node.begin(NodeState.RUNNING)
+        if self._children is None:
+            self._children = {}
+        child = self._children[name] = Child(node, on_stop=on_stop)
+        self._started += 1
+        return child
+
+    async def _run_child(self, child: Child, body: Body) -> None:
+        try:
+            with child.scope:
+                await body(child)
+        except Exception as error:  # noqa: BLE001 - recorded, and touches nobody else
+            self._record(child, error)
+        except BaseExceptionGroup as group:
+            failure, rest = split(group)
+            self._record(child, failure)
+            if rest is not None:
+                raise rest from None
+        finally:
+            self._leave(child)
+
+    def _record(self, child: Child, failure: Exception | None) -> None:
+        if failure is not None and self._node is not None:
+            self._failed += 1
+            self._node.fail(failure, child=child.node)
+
+    def _leave(self, child: Child) -> None:
+        if self._children is not None:
+            del self._children[child.node.name]
+            if not self._children:
+                self._children = None
+                if self._emptied is not None:
+                    self._emptied.set()
+        child.node.state = NodeState.STOPPED
+        child.node.tree.detach(child.node)
+
+
+class Adoption:
+    """The block of an adopted child; made by :meth:`DynamicSupervisor.adopt`."""
+
+    __slots__ = ("_child", "_id", "_kind", "_on_stop", "_stats", "_supervisor")
+
+    def __init__(
+        self,
+        supervisor: DynamicSupervisor,
+        id: str,  # noqa: A002
+        kind: str,
+        stats: Stats | None,
+        on_stop: Callable[[], None] | None,
+    ) -> None:
+        self._supervisor = supervisor
+        self._id = id
+        self._kind = kind
+        self._stats = stats
+        self._on_stop = on_stop
+        self._child: Child | None = None
+
+    async def __aenter__(self) -> Child:
+        """Make the calling task's block a child."""
+        child = self._supervisor._admit(self._id, self._kind, self._stats, self._on_stop)
+        child.scope.__enter__()
+        self._child = child
+        return child
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        """Leave the supervisor; record what the block raised and let it travel on."""
+        child = self._child
+        assert child is not None  # noqa: S101 - set by __aenter__
+        try:
+            caught = child.scope.__exit__(kind, error, trace)
+            if error is not None and not caught:
+                self._supervisor._record(child, split(error)[0])
+        except BaseException as left:
+            # The scope took its Cancelled out of a group: what is left is what counts.
+            self._supervisor._record(child, split(left)[0])
+            raise
+        finally:
+            self._supervisor._leave(child)
+        return caught
+
+
+def open_dynamic(
+    id: str | None,  # noqa: A002
+    *,
+    kind: str = "supervisor",
+    parent: Node | None = None,
+    tree: Tree | None = None,
+    shutdown: float = 5.0,
+) -> DynamicSupervisor:
+    """Return a dynamic supervisor to enter: ``async with open_dynamic("connections") as dyn:``.
+
+    Its children live inside the block and are stopped when it is left; what the block raises comes
+    out as it is. See :class:`DynamicSupervisor` for the arguments.
+    """
+    return DynamicSupervisor(id, kind=kind, parent=parent, tree=tree, shutdown=shutdown)
