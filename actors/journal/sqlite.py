@@ -137,15 +137,11 @@ class SqliteJournal:
         await self._write(work)
 
     async def _write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        def in_thread() -> _T:
-            self._check_open()
-            return work(self._writer)
-
-        return await trio.to_thread.run_sync(in_thread, limiter=self._write_limit)
+        self._check_open()
+        return await trio.to_thread.run_sync(work, self._writer, limiter=self._write_limit)
 
     async def _read(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         def in_thread() -> _T:
-            self._check_open()
             connection = self._idle.pop()
             try:
                 with read_transaction(connection, self._where):
@@ -153,6 +149,7 @@ class SqliteJournal:
             finally:
                 self._idle.append(connection)
 
+        self._check_open()
         return await trio.to_thread.run_sync(in_thread, limiter=self._read_limit)
 
     def _check_open(self) -> None:
@@ -160,14 +157,10 @@ class SqliteJournal:
             raise JournalUnavailable(f"{self._where}: the journal is closed")
 
     async def _drain(self) -> None:
-        """Refuse what comes from now on, and wait for what runs in a thread."""
+        """Refuse what comes from now on, and wait for what came before: limiters are fair."""
         self._closed = True
-        limits = (self._write_limit, *[self._read_limit] * len(self._readers))
-        held = [(limit, object()) for limit in limits]
-        for limit, borrower in held:
-            await limit.acquire_on_behalf_of(borrower)
-        for limit, borrower in held:
-            limit.release_on_behalf_of(borrower)
+        for limit in (self._write_limit, *[self._read_limit] * len(self._readers)):
+            await limit.acquire_on_behalf_of(object())
 
 
 @frozen

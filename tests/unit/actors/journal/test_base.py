@@ -4,6 +4,18 @@ import pytest
 import trio
 import trio.testing
 from attrs import evolve
+from unit.actors.builders import (
+    SECOND,
+    START,
+    change,
+    make_alert,
+    make_comment,
+    make_history,
+    make_incident,
+    make_record,
+    write,
+)
+from unit.actors.journal.conftest import Opener
 
 from incident_manager.actors.cursor import Cursor
 from incident_manager.actors.journal.base import (
@@ -19,18 +31,6 @@ from incident_manager.actors.journal.base import (
 )
 from incident_manager.actors.model import KeyState
 from incident_manager.actors.vocabulary import AlertStatus, IncidentState, Kind, Severity
-from unit.actors.builders import (
-    SECOND,
-    START,
-    change,
-    make_alert,
-    make_comment,
-    make_history,
-    make_incident,
-    make_record,
-    write,
-)
-from unit.actors.journal.conftest import Opener
 
 
 class TestBounds:
@@ -172,7 +172,7 @@ class TestReadAfter:
 
     @pytest.mark.parametrize(("offset", "limit"), [(-1, 1), (0, 0), (0, -1)])
     async def test_nonsense_is_refused(self, journal: Journal, offset: int, limit: int) -> None:
-        with pytest.raises(ValueError, match="offset|limit"):
+        with pytest.raises(ValueError, match=r"offset|limit"):
             await journal.read_after(offset, limit)
 
 
@@ -378,11 +378,10 @@ class TestClosed:
         async def read(journal: Journal) -> None:
             ended.append(await journal.bounds())
 
-        async with trio.open_nursery() as nursery:
-            async with opener() as journal:
-                await write(journal, make_record(1, make_incident(1, severity=Severity.P0)))
-                for _ in range(3):
-                    nursery.start_soon(read, journal)
-                # Let each begin: then closing has to wait for them.
-                await trio.testing.wait_all_tasks_blocked()
+        async with trio.open_nursery() as nursery, opener() as journal:
+            await write(journal, make_record(1, make_incident(1, severity=Severity.P0)))
+            for _ in range(3):
+                nursery.start_soon(read, journal)
+            # Let each begin: then closing has to wait for them.
+            await trio.testing.wait_all_tasks_blocked()
         assert [bounds.head for bounds in ended] == [1, 1, 1]
