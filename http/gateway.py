@@ -1,0 +1,159 @@
+"""What every door of the server shares: the system behind it, and whether it is open."""
+
+from collections.abc import Sequence
+from enum import Enum
+
+import trio
+from attrs import define, field, frozen
+
+from incident_manager import __version__
+from incident_manager.actors.answers import Caller, IdempotencyKey
+from incident_manager.actors.commands import Command
+from incident_manager.actors.decision import Outcome
+from incident_manager.actors.errors import Refused, Unavailable
+from incident_manager.actors.journal.base import Journal
+from incident_manager.actors.model import Micros
+from incident_manager.actors.registry import Answered
+from incident_manager.actors.roles import Role
+from incident_manager.actors.system import System
+from incident_manager.http.auth import Authenticator, Principal
+from incident_manager.http.settings import Settings
+from incident_manager.schema.services import ComponentHealth, Health, HealthState
+
+__all__ = ["Counters", "Gateway", "Phase", "Session"]
+
+
+class Phase(Enum):
+    """How far the server is."""
+
+    RECOVERING = "recovering"
+    """The journal is being opened; probes are answered."""
+    READY = "ready"
+    DRAINING = "draining"
+    FAILED = "failed"
+    """The supervisors have given up."""
+
+
+@define
+class Counters:
+    """Plain counts of what the doors do."""
+
+    connections: int = 0
+    refused: int = 0
+    messages_in: int = 0
+    messages_out: int = 0
+    bytes_out: int = 0
+
+
+@define(eq=False)
+class Gateway:
+    """The server's shared state: made with the application, filled when the system runs."""
+
+    settings: Settings
+    authenticator: Authenticator
+    phase: Phase = Phase.RECOVERING
+    system: System | None = None
+    failure: str | None = None
+    """Why the phase is FAILED."""
+    settled: trio.Event = field(factory=trio.Event)
+    """Set when the phase has left RECOVERING."""
+    ended: trio.Event = field(factory=trio.Event)
+    """Set when the system has failed for good."""
+    draining: trio.Event = field(factory=trio.Event)
+    """Set when the server begins to stop."""
+    counters: Counters = field(factory=Counters)
+    started_at: float = field(factory=trio.current_time)
+    serial: int = 0
+
+    def running(self) -> System:
+        """The system; raises :class:`Unavailable` while there is none."""
+        if self.system is None or self.phase is Phase.FAILED:
+            raise Unavailable(f"The server is {self.phase.value}.", known=True)
+        return self.system
+
+    def drain(self) -> None:
+        """Begin to stop: ready turns 503, and no new connection is taken."""
+        if self.phase is not Phase.FAILED:
+            self.phase = Phase.DRAINING
+        self.draining.set()
+
+    @property
+    def ready(self) -> bool:
+        """Whether changes are taken and streamed right now."""
+        return self.phase is Phase.READY and all(
+            part.status is not HealthState.UNHEALTHY for part in self._components()
+        )
+
+    def health(self) -> Health:
+        """How the server and its parts do."""
+        parts = self._components()
+        worst = HealthState.HEALTHY
+        if any(part.status is not HealthState.HEALTHY for part in parts):
+            worst = HealthState.DEGRADED
+        if any(part.status is HealthState.UNHEALTHY for part in parts):
+            worst = HealthState.UNHEALTHY
+        uptime = int(trio.current_time() - self.started_at)
+        return Health(worst, __version__, uptime, parts)
+
+    def _components(self) -> tuple[ComponentHealth, ...]:
+        server = HealthState.HEALTHY if self.phase is Phase.READY else HealthState.UNHEALTHY
+        message = None if self.phase is Phase.READY else self.failure or self.phase.value
+        parts = [ComponentHealth("server", server, message)]
+        if self.system is not None:
+            journal, hub = self.system.journal, self.system.hub
+            parts.append(_part("journal", journal.failure))
+            parts.append(_part("registry", None if self.system.registry.running else "restarting"))
+            parts.append(_part("hub", None if hub.running else "restarting"))
+        return tuple(parts)
+
+    def session(self, principal: Principal, trace: str | None = None) -> "Session":
+        """What one caller may do with the system."""
+        return Session(self, principal, trace)
+
+
+def _part(name: str, failure: str | None) -> ComponentHealth:
+    state = HealthState.HEALTHY if failure is None else HealthState.UNHEALTHY
+    return ComponentHealth(name, state, failure)
+
+
+@frozen
+class Session:
+    """One caller's way to the system: the ``Services`` of its GraphQL operations, and REST's."""
+
+    gateway: Gateway
+    principal: Principal
+    trace: str | None = None
+
+    @property
+    def journal(self) -> Journal:
+        """The journal's read side."""
+        return self.gateway.running().journal
+
+    @property
+    def principal_role(self) -> Role:
+        """What the caller may do."""
+        return self.principal.role
+
+    def now(self) -> Micros:
+        """The time."""
+        return self.gateway.running().clock()
+
+    def health(self) -> Health:
+        """How the server does."""
+        return self.gateway.health()
+
+    @property
+    def caller(self) -> Caller:
+        """On whose behalf commands are carried out."""
+        name = self.principal.name
+        return Caller(name, name, self.principal.selectors, self.trace)
+
+    async def ask(self, commands: Sequence[Command]) -> Sequence[Outcome | Refused]:
+        """Have commands decided and written: one answer each, in order."""
+        return (await self.request(commands)).results
+
+    async def request(
+        self, commands: Sequence[Command], key: IdempotencyKey | None = None
+    ) -> Answered:
+        """Have commands decided and written: see :meth:`Registry.ask`."""
+        return await self.gateway.running().ask(commands, self.caller, key=key)
