@@ -1,0 +1,315 @@
+"""The sections of the settings: every name, type, default, range and help line, declared once.
+
+These classes are the table that flags, ``LIM_*`` variables, TOML keys, ``--help``, the reference in
+the documentation and the validation are made from (``settings.SETTINGS``). Contract section 9
+fixes the names.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Final
+
+from attrs import field, frozen
+
+__all__ = [
+    "About",
+    "AuthSettings",
+    "BusSettings",
+    "GraphqlSettings",
+    "LimitSettings",
+    "ObservabilitySettings",
+    "ProcessingSettings",
+    "ServerSettings",
+    "StateSettings",
+]
+
+_KIB: Final = 1024
+_MIB: Final = 1024 * _KIB
+_DAY: Final = 86_400.0
+
+
+@frozen(kw_only=True)
+class About:
+    """What there is to say of a setting besides its type and its default.
+
+    ``least`` and ``most`` bound a number, both included. ``unit`` ``"s"`` makes it a duration:
+    seconds, or a number with ``ms s m h d`` behind it. ``choices`` are the values a string may
+    take (any case). ``alias`` is a second, shorter flag. A ``secret`` is never shown. A
+    ``pending`` setting is fixed by the contract but has no effect in this version, so only its
+    default is accepted; ``pending_choices`` says the same of single values.
+    """
+
+    help: str = field(kw_only=False)
+    least: float | None = None
+    most: float | None = None
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+    alias: str | None = None
+    secret: bool = False
+    pending: bool = False
+    pending_choices: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
+class ServerSettings:
+    """Where and how the server listens."""
+
+    host: Annotated[
+        str | None,
+        About(
+            "Address to listen on, without a port. Unset: 127.0.0.1 and ::1. Anything but "
+            "loopback needs credentials (auth.*) or server.insecure.",
+            alias="--host",
+        ),
+    ] = None
+    http_port: Annotated[
+        int,
+        About(
+            "TCP port for everything. 0 takes a free port.",
+            least=0,
+            most=65535,
+            alias="--port",
+        ),
+    ] = 8080
+    unix_socket: Annotated[
+        str | None, About("Path of a Unix socket to listen on instead.", pending=True)
+    ] = None
+    max_connections: Annotated[
+        int, About("WebSocket connections at a time, then 503. 0: no limit.", least=0)
+    ] = 10_000
+    tls_cert: Annotated[
+        str | None, About("PEM file of the certificate chain; together with server.tls_key.")
+    ] = None
+    tls_key: Annotated[
+        str | None, About("PEM file of the private key; together with server.tls_cert.")
+    ] = None
+    graceful_timeout: Annotated[
+        float,
+        About("Longest time from SIGTERM to the exit.", least=0.1, most=_DAY, unit="s"),
+    ] = 30.0
+    drain_window: Annotated[
+        float,
+        About(
+            "Closes (1001) of a shutdown are spread over this time, inside graceful_timeout.",
+            least=0,
+            most=_DAY,
+            unit="s",
+        ),
+    ] = 10.0
+    allowed_origins: Annotated[
+        tuple[str, ...],
+        About("Origins that may open WebSockets, besides the server's own.", pending=True),
+    ] = ()
+    cors_origins: Annotated[
+        tuple[str, ...],
+        About("Origins that may send cross-site requests.", pending=True),
+    ] = ()
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        About("Addresses or networks whose X-Forwarded-For is believed.", pending=True),
+    ] = ()
+    compression: Annotated[
+        bool, About("Accept permessage-deflate on WebSockets.", pending=True)
+    ] = False
+    ping_interval: Annotated[
+        float,
+        About(
+            "Time between WebSocket pings. 0: none.",
+            least=0,
+            most=_DAY,
+            unit="s",
+            pending=True,
+        ),
+    ] = 15.0
+    pong_timeout: Annotated[
+        float,
+        About(
+            "Time a client has to answer a WebSocket ping.",
+            least=0.1,
+            most=_DAY,
+            unit="s",
+            pending=True,
+        ),
+    ] = 20.0
+    max_body_bytes: Annotated[
+        int, About("Largest body of an HTTP request, then 413.", least=1 * _KIB)
+    ] = 4 * _MIB
+    insecure: Annotated[
+        bool,
+        About(
+            "Listen beyond loopback without credentials: everyone who reaches it is ADMIN.",
+            alias="--insecure",
+        ),
+    ] = False
+
+
+@frozen(kw_only=True)
+class AuthSettings:
+    """Who may do what. With no credentials set at all the server is open."""
+
+    jwt_secret: Annotated[
+        str | None,
+        About(
+            "Secret of HS256 tokens, at least 32 bytes. Better given by LIM_AUTH_JWT_SECRET: "
+            "a flag shows in the list of processes.",
+            secret=True,
+        ),
+    ] = field(default=None, repr=False)
+    jwt_public_key: Annotated[
+        str | None, About("PEM file of the key that verifies tokens.", pending=True)
+    ] = None
+    jwt_algorithm: Annotated[
+        str,
+        About(
+            "The one algorithm that tokens may be signed with.",
+            choices=("HS256", "RS256", "ES256", "EdDSA"),
+            pending_choices=("RS256", "ES256", "EdDSA"),
+        ),
+    ] = "HS256"
+    jwks_url: Annotated[
+        str | None, About("URL of the key set that verifies tokens.", pending=True)
+    ] = None
+    issuer: Annotated[str | None, About("OIDC issuer; `iss` must equal it.", pending=True)] = None
+    audience: Annotated[str | None, About("`aud` must hold it.", pending=True)] = None
+    roles_claim: Annotated[
+        str | None,
+        About("Claim that holds the roles. Unset: `roles` and `role`; the highest counts."),
+    ] = None
+    scope_roles: Annotated[
+        Mapping[str, str], About("Which role an OAuth scope gives.", pending=True)
+    ] = field(factory=lambda: MappingProxyType({}))
+    api_keys: Annotated[
+        Mapping[str, str],
+        About("API keys: name to role and hash.", secret=True, pending=True),
+    ] = field(factory=lambda: MappingProxyType({}), repr=False)
+    open_metrics: Annotated[bool, About("GET /metrics needs no token.", pending=True)] = False
+
+
+@frozen(kw_only=True)
+class LimitSettings:
+    """What one client may cost. 0 means no limit where it is allowed."""
+
+    connections_per_address: Annotated[
+        int,
+        About("WebSocket connections of one address. 0: no limit.", least=0, pending=True),
+    ] = 100
+    subscriptions_per_connection: Annotated[
+        int, About("Operations at a time on one connection. 0: no limit.", least=0)
+    ] = 10
+    messages_per_second: Annotated[
+        int,
+        About("Messages read from one connection a second; 0: no limit.", least=0, pending=True),
+    ] = 100
+    message_bytes: Annotated[
+        int, About("Largest WebSocket message, then 1009. 0: no limit.", least=0)
+    ] = 256 * _KIB
+    subscription_depth: Annotated[
+        int, About("Depth of a subscription. 0: no limit.", least=0, pending=True)
+    ] = 10
+    subscription_complexity: Annotated[
+        int, About("Fields of a subscription. 0: no limit.", least=0, pending=True)
+    ] = 100
+    query_depth: Annotated[
+        int, About("Depth of a query or mutation. 0: no limit.", least=0, pending=True)
+    ] = 15
+    query_complexity: Annotated[
+        int, About("Fields of a query or mutation. 0: no limit.", least=0, pending=True)
+    ] = 1000
+    requests_per_minute: Annotated[
+        int, About("HTTP requests of one client a minute. 0: no limit.", least=0, pending=True)
+    ] = 0
+    init_timeout: Annotated[
+        float,
+        About(
+            "Time a client has to send connection_init, then 4408.",
+            least=0.01,
+            most=_DAY,
+            unit="s",
+        ),
+    ] = 60.0
+    stall_timeout: Annotated[
+        float,
+        About(
+            "A reader that takes nothing for this long is cut off; it can resume by cursor.",
+            least=0.01,
+            most=_DAY,
+            unit="s",
+        ),
+    ] = 30.0
+    outbox_bytes: Annotated[
+        int,
+        About(
+            "Bytes waiting for one connection before it reads on from the journal.",
+            least=4 * _KIB,
+        ),
+    ] = 1 * _MIB
+
+
+@frozen(kw_only=True)
+class GraphqlSettings:
+    """The GraphQL endpoint."""
+
+    introspection: Annotated[bool, About("Answer introspection.", pending=True)] = True
+
+
+@frozen(kw_only=True)
+class StateSettings:
+    """Where the journal lies and how long its events are kept."""
+
+    url: Annotated[
+        str,
+        About(
+            "`sqlite:///relative/path.db`, `sqlite:////absolute/path.db`, or `memory:` "
+            "(everything is lost at the end).",
+        ),
+    ] = "sqlite:///incidents.db"
+    retention_days: Annotated[
+        float,
+        About("Events older than this are trimmed. 0: kept.", least=0, most=36_500),
+    ] = 30.0
+    retention_events: Annotated[
+        int, About("Events beyond this number are trimmed, oldest first. 0: kept.", least=0)
+    ] = 1_000_000
+
+    @property
+    def path(self) -> Path | None:
+        """The SQLite file as it was given, or None for ``memory:``."""
+        return None if self.url == "memory:" else Path(self.url.removeprefix("sqlite:///"))
+
+
+@frozen(kw_only=True)
+class BusSettings:
+    """The bus between several servers."""
+
+    url: Annotated[str | None, About("`redis://…`; unset: one server.", pending=True)] = None
+
+
+@frozen(kw_only=True)
+class ProcessingSettings:
+    """How alerts become incidents."""
+
+    deduplication_window_secs: Annotated[
+        float,
+        About(
+            "An alert joins the active incident of its fingerprint created this long ago or "
+            "less. 0: never.",
+            least=0,
+            most=3650 * _DAY,
+            unit="s",
+        ),
+    ] = 900.0
+
+
+@frozen(kw_only=True)
+class ObservabilitySettings:
+    """What the server says of itself, on standard error."""
+
+    log_level: Annotated[
+        str,
+        About(
+            "Least level that is logged.",
+            choices=("debug", "info", "warning", "error", "critical"),
+        ),
+    ] = "info"
+    json_logs: Annotated[bool, About("One JSON object a line, for machines.")] = False
