@@ -242,7 +242,7 @@ def test_a_mistake_found_inside_of_nurseries_comes_out(others: list[Exception]) 
     async def server(_settings: Settings) -> int:
         raise ExceptionGroup("", [ExceptionGroup("", [SettingsError("state.url: no")]), *others])
 
-    with pytest.raises(SettingsError, match="^state"):
+    with pytest.raises(SettingsError, match="no"):
         run_server(server, Settings())
 
 
