@@ -1,7 +1,8 @@
 """What an append and a trim change in an SQLite journal's tables, inside their transaction."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 from incident_manager.actors.journal.base import Append, Bounds, StaleHead
 from incident_manager.actors.journal.codec import encode
@@ -10,10 +11,12 @@ from incident_manager.actors.journal.rules import trim_to
 from incident_manager.actors.model import Incident, Micros, Record, key_state
 from incident_manager.actors.timeline import timeline_entries
 
-__all__ = ["Row", "rows_of", "trim", "write"]
+__all__ = ["Rows", "rows_of", "trim", "write"]
 
-Row = tuple[str, Sequence[object]]
-"""A statement and its values."""
+_Values = Sequence[object]
+
+Rows = Mapping[str, Sequence[_Values]]
+"""The values of each row by the statement that writes it, in the order of the events."""
 
 _EVENT = "INSERT INTO events VALUES (?, ?, ?)"
 _INCIDENT = """INSERT INTO incidents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -31,24 +34,25 @@ _KEY = "INSERT OR REPLACE INTO source_keys VALUES (?, ?, ?, ?)"
 _ANSWER = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)"
 
 
-def rows_of(batch: Append) -> tuple[Sequence[Row], Sequence[Incident]]:
+def rows_of(batch: Append) -> tuple[Rows, Sequence[Incident]]:
     """Every row that the batch adds, and the incidents as it leaves them, each once.
 
     Pure. Raises ValueError for text that cannot be encoded, before anything is written.
     """
     latest: dict[str, Incident] = {}
-    rows: list[Row] = []
+    rows: defaultdict[str, list[_Values]] = defaultdict(list)
     for record in batch.records:
-        rows.append((_EVENT, (record.offset, record.time, encode(record))))
-        rows.extend(_beside(record))
+        rows[_EVENT].append((record.offset, record.time, encode(record)))
+        for statement, values in _beside(record):
+            rows[statement].append(values)
         if record.incident is not None:
             latest[record.incident.id] = record.incident
-    rows.extend((_INCIDENT, _incident_row(incident)) for incident in latest.values())
-    rows.extend((_ANSWER, (a.key, a.digest, a.body, a.expires_at)) for a in batch.answers)
+    rows[_INCIDENT] = [_incident_row(incident) for incident in latest.values()]
+    rows[_ANSWER] = [(a.key, a.digest, a.body, a.expires_at) for a in batch.answers]
     return rows, tuple(latest.values())
 
 
-def _beside(record: Record) -> Iterable[Row]:
+def _beside(record: Record) -> Iterable[tuple[str, _Values]]:
     alert, comment, incident, state = (
         record.alert,
         record.comment,
@@ -70,7 +74,7 @@ def _beside(record: Record) -> Iterable[Row]:
         yield _LINK, (record.related_id, incident.id, record.offset)
 
 
-def _incident_row(incident: Incident) -> Sequence[object]:
+def _incident_row(incident: Incident) -> _Values:
     return (
         incident.id,
         incident.scope,
@@ -89,15 +93,15 @@ def _incident_row(incident: Incident) -> Sequence[object]:
 def write(
     connection: sqlite3.Connection,
     expected_head: int,
-    rows: Iterable[Row],
+    rows: Rows,
     incidents: Iterable[Incident],
 ) -> None:
     """Write what :func:`rows_of` gave; raises :class:`StaleHead` before anything changes."""
     head = connection.execute("SELECT coalesce(max(offset), 0) FROM events").fetchone()[0]
     if head != expected_head:
         raise StaleHead(f"the head is {head}, not {expected_head}")
-    for statement, values in rows:
-        connection.execute(statement, values)
+    for statement, values in rows.items():
+        connection.executemany(statement, values)
     for incident in incidents:
         _replace(
             connection,
