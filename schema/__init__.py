@@ -1,0 +1,1 @@
+"""The GraphQL shape of the state: documents in, payloads out. It knows no wire."""

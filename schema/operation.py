@@ -1,0 +1,170 @@
+"""From a request to an operation that can be executed: valid, allowed, its variables coerced."""
+
+from collections.abc import Collection, Mapping
+from typing import Final, cast
+
+from attrs import field, frozen
+from graphql import (
+    ASTValidationRule,
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    VariableDefinitionNode,
+)
+from graphql.execution.collect_fields import GroupedFieldSet, collect_fields
+
+from incident_manager.actors.errors import ErrorCode
+from incident_manager.actors.roles import Role
+from incident_manager.schema.build import schema as the_schema
+from incident_manager.schema.documents import DocumentLimits, Documents, Statistics, operations
+from incident_manager.schema.errors import OperationRefused, format_error, refusal
+from incident_manager.schema.executor import TrioExecutor
+
+__all__ = ["LEAST_ROLE", "Operation", "Preparer"]
+
+LEAST_ROLE: Final[Mapping[str, Role]] = {
+    "Query": Role.VIEWER,
+    "Mutation": Role.RESPONDER,
+    "Subscription": Role.VIEWER,
+}
+"""``Type`` or ``Type.field`` of a root field -> the least role that may have it.
+
+The more exact entry counts. The root types are all there, so nothing is open by oversight.
+"""
+
+
+@frozen(eq=False)
+class Operation:
+    """One operation, ready to be executed as often as wanted.
+
+    ``fields`` are the names of its root fields; ``grouped`` the same as graphql-core has
+    collected them, by response name.
+    """
+
+    kind: OperationType
+    name: str | None
+    fields: tuple[str, ...]
+    grouped: GroupedFieldSet = field(repr=False)
+    executor: TrioExecutor = field(repr=False)
+
+    @property
+    def streams(self) -> bool:
+        """It is a subscription."""
+        return self.kind is OperationType.SUBSCRIPTION
+
+
+class Preparer:
+    """Prepares operations, and remembers documents. One serves the whole process."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema = the_schema,
+        limits: DocumentLimits | None = None,
+        *,
+        rules: Collection[type[ASTValidationRule]] = (),
+    ) -> None:
+        self._schema = schema
+        self._documents = Documents(schema, limits, rules=rules)
+
+    def statistics(self) -> Statistics:
+        """What its cache of documents holds."""
+        return self._documents.statistics()
+
+    def prepare(
+        self,
+        query: object,
+        operation_name: object = None,
+        variables: object = None,
+        *,
+        role: Role = Role.VIEWER,
+    ) -> Operation:
+        """Make an operation of what a client sent (``query``, ``operationName``, ``variables``).
+
+        Raises OperationRefused, and nothing else, whatever was sent: GRAPHQL_PARSE_FAILED,
+        GRAPHQL_VALIDATION_FAILED, COMPLEXITY_LIMITED, BAD_USER_INPUT for what is of a wrong
+        type and for variables, FORBIDDEN where ``role`` does not suffice.
+        """
+        if not isinstance(query, str):
+            raise _bad("query must be a string", "query")
+        if operation_name is not None and not isinstance(operation_name, str):
+            raise _bad("operationName must be a string", "operationName")
+        if variables is not None and not isinstance(variables, Mapping):
+            raise _bad("variables must be an object", "variables")
+        document = self._documents.get(query)
+        node = _chosen(document, operation_name)
+        executor = self._executor(document, node, dict(variables or {}))
+        grouped = self._collected(executor, node)
+        fields = tuple(details[0].node.name.value for details in grouped.values())
+        self._permit(node.operation, fields, role)
+        name = None if node.name is None else node.name.value
+        return Operation(node.operation, name, fields, grouped, executor)
+
+    def _executor(
+        self, document: DocumentNode, node: OperationDefinitionNode, variables: dict[str, object]
+    ) -> TrioExecutor:
+        try:
+            built = TrioExecutor.build(
+                self._schema,
+                document,
+                raw_variable_values=variables,
+                operation_name=None if node.name is None else node.name.value,
+            )
+        except (RecursionError, ValueError, OverflowError) as error:
+            # Ints beyond Python's own limit on digits, and the like.
+            raise _bad(f"variables cannot be read ({type(error).__name__})", "variables") from None
+        if isinstance(built, list):
+            raise OperationRefused([_variable_error(error) for error in built])
+        return cast(TrioExecutor, built)
+
+    def _collected(self, executor: TrioExecutor, node: OperationDefinitionNode) -> GroupedFieldSet:
+        root = self._schema.get_root_type(node.operation)
+        assert root is not None  # noqa: S101 -- the document is valid
+        try:
+            grouped = collect_fields(
+                self._schema, executor.fragments, executor.variable_values, root, node
+            ).grouped_field_set
+        except GraphQLError as error:  # @skip(if: $v), with null for a variable that has a default
+            raise OperationRefused([format_error(error, ErrorCode.BAD_USER_INPUT)]) from None
+        if node.operation is OperationType.SUBSCRIPTION and len(grouped) != 1:
+            raise refusal(
+                ErrorCode.GRAPHQL_VALIDATION_FAILED, "A subscription must have one root field."
+            )
+        return grouped
+
+    def _permit(self, kind: OperationType, fields: tuple[str, ...], role: Role) -> None:
+        root = self._schema.get_root_type(kind)
+        assert root is not None  # noqa: S101 -- the document is valid
+        for name in fields:
+            least = LEAST_ROLE.get(f"{root.name}.{name}", LEAST_ROLE[root.name])
+            if role < least:
+                raise refusal(ErrorCode.FORBIDDEN, f"{name} needs the role {least.name}.")
+
+
+def _bad(message: str, name: str) -> OperationRefused:
+    return refusal(ErrorCode.BAD_USER_INPUT, f"{message}.", name)
+
+
+def _chosen(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    """The operation that is meant. The name does not count where there is one without any."""
+    found = operations(document)
+    if len(found) == 1 and (not name or found[0].name is None):
+        return found[0]
+    if not found:
+        raise refusal(ErrorCode.GRAPHQL_VALIDATION_FAILED, "The document has no operation.")
+    if not name:
+        raise _bad("operationName must say which of several operations is meant", "operationName")
+    for each in found:
+        if each.name is not None and each.name.value == name:
+            return each
+    raise _bad(f"operationName names no operation of the document: {name[:80]}", "operationName")
+
+
+def _variable_error(error: GraphQLError) -> dict[str, object]:
+    formatted = format_error(error, ErrorCode.BAD_USER_INPUT)
+    for node in error.nodes or ():
+        if isinstance(node, VariableDefinitionNode):
+            formatted["extensions"]["field"] = node.variable.name.value
+            break
+    return formatted

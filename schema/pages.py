@@ -1,0 +1,122 @@
+"""Pages: what a client asks for, and the connection it gets."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import frozen
+
+from incident_manager.actors.cursor import Cursor
+from incident_manager.actors.errors import ErrorCode, Refused
+from incident_manager.actors.journal.base import IncidentPage, IncidentQuery, SortField
+from incident_manager.actors.model import Incident
+
+__all__ = ["Connection", "Edge", "PageInfo", "Paging", "connection", "incident_query"]
+
+_MOST = 100
+
+
+@frozen
+class Paging:
+    """Which page: ``number`` from 0, or None where it is counted from ``after`` on."""
+
+    number: int | None = 0
+    size: int = 20
+    after: str | None = None
+
+    @classmethod
+    def read(cls, given: Mapping[str, Any] | None) -> "Paging":
+        """The meaning of a PaginationInput.
+
+        ``first`` or ``after`` page by place, otherwise ``page`` counts. Raises Refused with
+        BAD_USER_INPUT for a size beyond 1 to 100, a negative page, and a page beside a place.
+        """
+        values = {name: value for name, value in (given or {}).items() if value is not None}
+        number, first, after = values.get("page", 0), values.get("first"), values.get("after")
+        size = _sized("pageSize", values.get("page_size", 20))
+        if number < 0:
+            raise _wrong("page", f"is {number}; it cannot be below 0")
+        if first is None and after is None:
+            return cls(number, size)
+        if number:
+            raise _wrong("page", "cannot be given together with first or after")
+        return cls(None, size if first is None else _sized("first", first), after)
+
+
+def _sized(name: str, value: int) -> int:
+    if not 1 <= value <= _MOST:
+        raise _wrong(name, f"is {value}; it must be 1 to {_MOST}")
+    return value
+
+
+def _wrong(name: str, what: str) -> Refused:
+    return Refused(ErrorCode.BAD_USER_INPUT, f"{name} {what}", name)
+
+
+def incident_query(
+    given: Mapping[str, Any] | None, paging: Paging, sort: Mapping[str, Any] | None
+) -> IncidentQuery:
+    """The meaning of an IncidentFilterInput and an IncidentSortInput; null filters nothing."""
+    wanted = given or {}
+    order = sort or {}
+    return IncidentQuery(
+        states=frozenset(wanted.get("states") or ()),
+        severities=frozenset(wanted.get("severities") or ()),
+        sources=frozenset(wanted.get("sources") or ()),
+        types=frozenset(wanted.get("types") or ()),
+        active_only=bool(wanted.get("active_only")),
+        assigned_to=wanted.get("assigned_to"),
+        labels=wanted.get("labels") or {},
+        created_after=wanted.get("created_after"),
+        created_before=wanted.get("created_before"),
+        sort=order.get("field", SortField.CREATED_AT),
+        descending=order.get("order") != "ASC",
+        page=paging.number or 0,
+        size=paging.size,
+        after=paging.after,
+    )
+
+
+@frozen
+class Edge:
+    """An incident, and the ``after`` that continues behind it."""
+
+    node: Incident
+    cursor: str
+
+
+@frozen
+class PageInfo:
+    """Where a page stands in its list."""
+
+    page: int | None
+    page_size: int
+    total_count: int
+    total_pages: int
+    has_next_page: bool
+    has_previous_page: bool
+    end_cursor: str | None
+
+
+@frozen
+class Connection:
+    """A page of incidents; ``cursor`` is the journal's position when it was read."""
+
+    incidents: tuple[Incident, ...]
+    edges: tuple[Edge, ...]
+    page_info: PageInfo
+    cursor: Cursor
+
+
+def connection(page: IncidentPage, paging: Paging) -> Connection:
+    """What a client gets of a page that the journal gave."""
+    info = PageInfo(
+        page=paging.number,
+        page_size=paging.size,
+        total_count=page.total,
+        total_pages=-(-page.total // paging.size),
+        has_next_page=page.has_next,
+        has_previous_page=page.has_previous,
+        end_cursor=page.cursors[-1] if page.cursors else None,
+    )
+    edges = tuple(map(Edge, page.incidents, page.cursors))
+    return Connection(page.incidents, edges, info, page.bounds.cursor)

@@ -1,0 +1,118 @@
+"""Events into payloads: one GraphQL execution for a shape, however many subscribe."""
+
+from typing import Any, Final, cast
+from weakref import WeakKeyDictionary
+
+import msgspec
+from graphql import GraphQLError, parse
+from graphql.execution.collect_fields import GroupedFieldSet, collect_fields
+
+from incident_manager.actors.journal.base import JournalUnavailable
+from incident_manager.actors.model import Micros, Record
+from incident_manager.actors.ports import Shape
+from incident_manager.schema.build import schema
+from incident_manager.schema.errors import format_error, root_cause
+from incident_manager.schema.events import Source, heartbeat, source_of
+from incident_manager.schema.executor import TrioExecutor, dispose
+from incident_manager.schema.services import Sources
+from incident_manager.schema.shape import GraphQLShape
+
+__all__ = ["GraphQLProjector"]
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class _Plan:
+    """A shape's executor, and its root fields, collected once.
+
+    graphql-core remembers what it collected below by the identity of these, so they must stay.
+    """
+
+    __slots__ = ("_executor", "_grouped", "_root")
+
+    def __init__(self, shape: GraphQLShape, sources: Sources) -> None:
+        built = TrioExecutor.build(schema, parse(shape.document), context_value=sources)
+        executor = cast(TrioExecutor, built)  # no errors: the shape was made of what is valid
+        root = schema.subscription_type
+        assert root is not None  # noqa: S101 -- the schema has subscriptions
+        self._executor = executor
+        self._root = root
+        self._grouped: GroupedFieldSet = collect_fields(
+            schema, executor.fragments, executor.variable_values, root, executor.operation
+        ).grouped_field_set
+
+    def execute(self, source: Source) -> tuple[TrioExecutor, Any]:
+        """Execute for one event: an executor with the field errors, and the data.
+
+        The data is null where the root field itself failed.
+        """
+        executor = cast(TrioExecutor, self._executor.build_per_event_executor(source))
+        try:
+            return executor, executor.execute_collected_root_fields(
+                self._root, source, self._grouped, False, ()
+            )
+        except GraphQLError as error:
+            executor.collected_errors.add(error, None)
+            return executor, None
+
+
+class GraphQLProjector:
+    """The projector (see ``actors.ports``). ``executions`` counts executions of GraphQL."""
+
+    def __init__(self, sources: Sources) -> None:
+        self.executions = 0
+        self._sources = sources
+        self._plans: WeakKeyDictionary[Shape, _Plan] = WeakKeyDictionary()
+
+    def project(self, shape: Shape, record: Record, cursor: str) -> bytes:
+        """The payload of an event in a shape that is not deep.
+
+        Raises ValueError for an event that is not one of the shape's stream.
+        """
+        return self._now(shape, source_of(shape.field, record), cursor)
+
+    def heartbeat(self, shape: Shape, now: Micros, cursor: str) -> bytes:
+        """The payload of a HEARTBEAT at a time, in a shape of ``incidentUpdates``."""
+        return self._now(shape, heartbeat(now), cursor)
+
+    async def project_deep(self, shape: Shape, record: Record, cursor: str) -> bytes:
+        """The payload of an event in any shape; its relations are as of now.
+
+        Raises JournalUnavailable where a relation cannot be read now: what is missing for a
+        moment is not delivered as if it were not there.
+        """
+        executor, data = self._begin(shape, source_of(shape.field, record))
+        if executor.is_awaitable(data):
+            try:
+                data = await data
+            except GraphQLError as failed:
+                executor.collected_errors.add(failed, None)
+                data = None
+        for error in executor.collected_errors.errors:
+            cause = root_cause(error)
+            if isinstance(cause, JournalUnavailable):
+                raise cause
+        return _payload(executor, data, cursor)
+
+    def _now(self, shape: Shape, source: Source, cursor: str) -> bytes:
+        executor, data = self._begin(shape, source)
+        if executor.is_awaitable(data):
+            dispose([data])
+            raise TypeError(f"{shape.field.value} cannot be projected without waiting")
+        return _payload(executor, data, cursor)
+
+    def _begin(self, shape: Shape, source: Source) -> tuple[TrioExecutor, Any]:
+        self.executions += 1
+        plan = self._plans.get(shape)
+        if plan is None:
+            assert isinstance(shape, GraphQLShape)  # noqa: S101 -- http makes no others
+            plan = self._plans[shape] = _Plan(shape, self._sources)
+        return plan.execute(source)
+
+
+def _payload(executor: TrioExecutor, data: Any, cursor: str) -> bytes:
+    """``extensions`` is the last member, and ``cursor`` its only one (see ``ports.extend``)."""
+    failed = executor.collected_errors.errors
+    errors = b',"errors":' + _encode([format_error(e) for e in failed]) if failed else b""
+    place = _encode(cursor)
+    return b'{"data":' + _encode(data) + errors + b',"extensions":{"cursor":' + place + b"}}"

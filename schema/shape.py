@@ -1,0 +1,119 @@
+"""Shapes: what subscriptions share whose payloads are equal.
+
+A shape is written down as a document of its own: the root field with its alias but without its
+arguments, fragments expanded, fields merged, ``@skip`` and ``@include`` decided, and variables
+replaced by their values. Two subscriptions whose documents come out equal are one shape.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+from weakref import WeakValueDictionary
+
+import attrs
+from graphql import (
+    FieldNode,
+    GraphQLObjectType,
+    Undefined,
+    VariableNode,
+    get_named_type,
+    is_object_type,
+    print_ast,
+)
+from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet, collect_subfields
+from graphql.utilities import replace_variables
+
+from incident_manager.actors.streams import StreamField
+from incident_manager.schema.executor import TrioExecutor
+from incident_manager.schema.operation import Operation
+from incident_manager.schema.resolvers.types import RELATIONS
+
+__all__ = ["GraphQLShape", "canonical", "shape_of"]
+
+
+@attrs.frozen(cache_hash=True)
+class GraphQLShape:
+    """What one selection makes of the events of one stream.
+
+    ``document`` says it all; it has one anonymous subscription without variables. ``deep`` says
+    that relations are in it, which must be read at delivery.
+    """
+
+    document: str
+    field: StreamField = attrs.field(eq=False)
+    deep: bool = attrs.field(eq=False)
+
+
+_SHAPES: Final[WeakValueDictionary[str, GraphQLShape]] = WeakValueDictionary()
+
+
+def shape_of(operation: Operation) -> GraphQLShape:
+    """The shape of a subscription; equal ones are one object while anybody holds it.
+
+    Raises GraphQLError where a directive or an argument inside is given null for a variable
+    that must not be.
+    """
+    executor = operation.executor
+    [(alias, details)] = operation.grouped.items()
+    stream = StreamField(details[0].node.name.value)
+    root = executor.schema.subscription_type
+    assert root is not None  # noqa: S101 -- the schema has subscriptions
+    subfields, relations = _below(executor, root, details)
+    document = f"subscription{{{_named(alias, details[0].node)}{subfields}}}"
+    found = _SHAPES.get(document)
+    if found is None:
+        found = GraphQLShape(document, stream, bool(relations & RELATIONS))
+        _SHAPES[document] = found
+    return found
+
+
+_Seen = frozenset[tuple[str, str]]
+_NONE: _Seen = frozenset()
+
+
+def canonical(
+    executor: TrioExecutor, parent: GraphQLObjectType, grouped: GroupedFieldSet
+) -> tuple[str, _Seen]:
+    """The text of a selection set, and the (type, field) pairs in it."""
+    parts: list[str] = []
+    seen: set[tuple[str, str]] = set()
+    for alias, details in grouped.items():
+        node = details[0].node
+        arguments = ",".join(sorted(_arguments(executor, node)))
+        below, found = _below(executor, parent, details)
+        parts.append(f"{_named(alias, node)}{f'({arguments})' if arguments else ''}{below}")
+        seen |= {(parent.name, node.name.value), *found}
+    return f"{{{' '.join(parts)}}}", frozenset(seen)
+
+
+def _below(
+    executor: TrioExecutor, parent: GraphQLObjectType, details: FieldDetailsList
+) -> tuple[str, _Seen]:
+    definition = executor.schema.get_field(parent, details[0].node.name.value)
+    assert definition is not None  # noqa: S101 -- the document is valid
+    kind = get_named_type(definition.type)
+    if not is_object_type(kind):
+        return "", _NONE
+    collected = collect_subfields(
+        executor.schema,
+        executor.fragments,
+        executor.variable_values,
+        executor.operation,
+        kind,
+        details,
+    )
+    return canonical(executor, kind, collected.grouped_field_set)
+
+
+def _named(alias: str, node: FieldNode) -> str:
+    return alias if alias == node.name.value else f"{alias}:{node.name.value}"
+
+
+def _arguments(executor: TrioExecutor, node: FieldNode) -> Iterator[str]:
+    values = executor.variable_values
+    for argument in node.arguments or ():
+        if isinstance(argument.value, VariableNode):
+            source = values.sources[argument.value.name.value]
+            if source.value is Undefined and source.signature.default is None:
+                continue  # as if it were not written: the argument's own default holds
+        literal = replace_variables(argument.value, values)
+        yield f"{argument.name.value}:{print_ast(literal)}"
