@@ -214,14 +214,14 @@ class DynamicSupervisor:
         if self._own and self._node is not None:
             self._node.mark(NodeState.STOPPING)
         try:
-            if not at_once:
+            if self.shutdown > 0 and not at_once:
                 self._ask_all()
                 with trio.move_on_after(self.shutdown):
                     await self._empty()
         finally:
-            self._ask_all()
             for child in self._alive():
                 child.scope.cancel()
+            self._ask_all()  # after the scope: one that waits to be asked is cancelled as well
             with trio.CancelScope(shield=True):
                 with trio.move_on_after(CANCEL_GRACE):
                     await self._empty()

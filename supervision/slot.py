@@ -135,7 +135,7 @@ async def run_slot(supervisor: Supervisor, slot: Slot, child: Child, ready: Read
     except BaseException as error:
         failure, rest = split(error)
         supervisor.begin_stop(at_once=True)
-        if rest is None:
+        if rest is error or rest is None:
             raise
         raise rest from None
     finally:
