@@ -4,11 +4,10 @@ WAL with ``synchronous=FULL``. The table of incidents is a snapshot that every a
 to date, so that opening replays nothing, however many events there are.
 """
 
-import errno
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import ExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import TypeVar
 
@@ -206,7 +205,7 @@ def _open(
     given: str | os.PathLike[str], readers: int, busy_timeout: float, migrations: Migrations
 ) -> _Opened:
     path = Path(os.path.realpath(given))  # by whatever name: the same file, the same lock
-    with _os_errors(path), translated(str(path)), ExitStack() as stack:
+    with translated(str(path)), ExitStack() as stack:
         stack.callback(OwnerLock(path).release)
         backup = _prepare(path, migrations)
 
@@ -230,17 +229,3 @@ def _prepare(path: Path, migrations: Migrations) -> Path | None:
     elif found < known:
         return sqlite_file.migrate(path, migrations, found)
     return None
-
-
-_PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
-
-
-@contextmanager
-def _os_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        message = f"{path} cannot be opened: {error.strerror}"
-        if error.errno in _PASSING:
-            raise JournalUnavailable(message) from error
-        raise JournalError(message) from error

@@ -1,5 +1,6 @@
 """The one edge where SQLite's errors become the port's, and a transaction's end is certain."""
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ _PASSING = {
     sqlite3.SQLITE_READONLY,
 }
 """Codes that say nothing against the file: the disk or the moment is to blame."""
+
+_PASSING_OS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
 
 _REFUSED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY}
 """Codes of a COMMIT that has not written its last frame, without which it counts for nothing."""
@@ -46,11 +49,19 @@ def _translate(error: sqlite3.Error, where: str, *, committing: bool) -> Excepti
 
 @contextmanager
 def translated(where: str) -> Iterator[None]:
-    """Turn SQLite's errors into JournalUnavailable or JournalError, one line each."""
+    """Turn errors of SQLite and of the system into JournalUnavailable or JournalError.
+
+    Their messages are one line each, and begin with ``where``.
+    """
     try:
         yield
     except sqlite3.Error as error:
         raise _translate(error, where, committing=False) from error
+    except OSError as error:
+        message = f"{where}: {error.strerror or error}"
+        if error.errno in _PASSING_OS:
+            raise JournalUnavailable(message) from error
+        raise JournalError(message) from error
 
 
 @contextmanager
