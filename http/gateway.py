@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from enum import Enum
+from typing import TYPE_CHECKING
 
 import trio
 from attrs import define, field, frozen
@@ -11,14 +12,18 @@ from incident_manager.actors.answers import Caller, IdempotencyKey
 from incident_manager.actors.commands import Command
 from incident_manager.actors.decision import Outcome
 from incident_manager.actors.errors import Refused, Unavailable
-from incident_manager.actors.journal.base import Journal
+from incident_manager.actors.journal.base import Journal, JournalError
 from incident_manager.actors.model import Micros
 from incident_manager.actors.registry import Answered
 from incident_manager.actors.roles import Role
 from incident_manager.actors.system import System
 from incident_manager.http.auth import Authenticator, Principal
 from incident_manager.http.settings import Settings
+from incident_manager.schema.operation import Preparer
 from incident_manager.schema.services import ComponentHealth, Health, HealthState
+
+if TYPE_CHECKING:
+    from incident_manager.http.connection import Connection
 
 __all__ = ["Counters", "Gateway", "Phase", "Session"]
 
@@ -51,6 +56,7 @@ class Gateway:
 
     settings: Settings
     authenticator: Authenticator
+    preparer: Preparer = field(factory=Preparer)
     phase: Phase = Phase.RECOVERING
     system: System | None = None
     failure: str | None = None
@@ -61,6 +67,12 @@ class Gateway:
     """Set when the system has failed for good."""
     draining: trio.Event = field(factory=trio.Event)
     """Set when the server begins to stop."""
+    stop: trio.Event = field(factory=trio.Event)
+    """Set when the system must stop."""
+    mistake: JournalError | None = None
+    """Why the journal cannot be used, where somebody else must mend it."""
+    connections: set["Connection"] = field(factory=set)
+    """The open WebSocket connections."""
     counters: Counters = field(factory=Counters)
     started_at: float = field(factory=trio.current_time)
     serial: int = 0
@@ -76,6 +88,14 @@ class Gateway:
         if self.phase is not Phase.FAILED:
             self.phase = Phase.DRAINING
         self.draining.set()
+
+    def fail(self, cause: BaseException) -> None:
+        """The system has ended for good; why is in ``failure`` and, for people, ``mistake``."""
+        self.phase = Phase.FAILED
+        self.failure = str(cause) if isinstance(cause, JournalError) else "the system has failed"
+        self.mistake = cause if isinstance(cause, JournalError) else None
+        self.settled.set()
+        self.ended.set()
 
     @property
     def ready(self) -> bool:

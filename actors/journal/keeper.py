@@ -35,7 +35,7 @@ _TRIM_STEP = 1_000
 class Retention:
     """How long events are kept: by age in days and by number; 0 is without a bound."""
 
-    days: int = 30
+    days: float = 30.0
     events: int = 1_000_000
 
 
@@ -88,7 +88,7 @@ class Keeper:
 
     async def _trim(self, journal: Journal) -> None:
         days = self._retention.days
-        before = self._clock() - days * 86_400_000_000 if days else 0
+        before = self._clock() - round(days * 86_400_000_000) if days else 0
         while await journal.trim(keep=self._retention.events, before=before, limit=_TRIM_STEP):
             await trio.lowlevel.checkpoint()
 

@@ -1,0 +1,140 @@
+"""The application: one ASGI callable around the actor system, the WebSocket door, and Quart.
+
+``create_app()`` serves under ``incident-manager serve`` and under plain ``hypercorn`` alike: the
+system runs in the lifespan.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+import trio
+from attrs import frozen
+from incident_manager.http.web import create_quart
+
+from incident_manager.actors.journal.base import Journal, OpenJournal
+from incident_manager.actors.journal.keeper import Retention
+from incident_manager.actors.journal.memory import MemoryStore, open_memory
+from incident_manager.actors.journal.sqlite import open_sqlite
+from incident_manager.actors.system import SystemSettings, open_system
+from incident_manager.http.auth import Authenticator
+from incident_manager.http.config import process_settings
+from incident_manager.http.gateway import Gateway, Phase
+from incident_manager.http.logs import configure_logging
+from incident_manager.http.settings import Settings
+from incident_manager.http.upgrade import websocket
+from incident_manager.schema.projector import GraphQLProjector
+from incident_manager.supervision import StartFailed, SupervisorGaveUp
+
+__all__ = ["Application", "create_app"]
+
+_log = logging.getLogger(__name__)
+_START_UP = 2.0  # seconds that start-up waits for the journal, so that a refusal is seen at once
+
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+@frozen
+class _Sources:
+    """What projections read relations from."""
+
+    journal: Journal
+
+
+def journal_opener(settings: Settings) -> Callable[[], OpenJournal]:
+    """How to open the journal that ``state.url`` names, again after each crash."""
+    path = settings.state.path
+    if path is None:
+        store = MemoryStore()
+        return lambda: open_memory(store)
+    return lambda: open_sqlite(path)
+
+
+def system_settings(settings: Settings) -> SystemSettings:
+    """What the core must be told, from the settings."""
+    return SystemSettings(
+        window=round(settings.processing.deduplication_window_secs * 1_000_000),
+        retention=Retention(settings.state.retention_days, settings.state.retention_events),
+    )
+
+
+class Application:
+    """The ASGI callable; ``gateway`` is made when the lifespan begins (inside Trio)."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._gateway: Gateway | None = None
+        self._http: Any = None
+
+    @property
+    def gateway(self) -> Gateway:
+        """The shared state of its doors."""
+        if self._gateway is None:
+            self._gateway = Gateway(self.settings, Authenticator.from_settings(self.settings))
+            self._http = create_quart(self._gateway)
+        return self._gateway
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Serve one ASGI scope."""
+        gateway = self.gateway
+        if scope["type"] == "lifespan":
+            await self._lifespan(gateway, receive, send)
+        elif scope["type"] == "websocket":
+            await websocket(gateway, scope, receive, send)
+        else:
+            await self._http(scope, receive, send)
+
+    async def _lifespan(self, gateway: Gateway, receive: Receive, send: Send) -> None:
+        configure_logging(
+            self.settings.observability.log_level,
+            json_logs=self.settings.observability.json_logs,
+            secrets=self.settings.secrets(),
+        )
+        await receive()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._run_system, gateway)
+            # Probes are answered while a large journal recovers; a refused one is said here.
+            with trio.move_on_after(_START_UP):
+                await gateway.settled.wait()
+            if gateway.phase is Phase.FAILED:
+                await send({"type": "lifespan.startup.failed", "message": gateway.failure})
+                return
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            gateway.drain()
+            gateway.stop.set()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _run_system(self, gateway: Gateway) -> None:
+        try:
+            async with open_system(
+                journal_opener(self.settings),
+                lambda journal: GraphQLProjector(_Sources(journal)),
+                system_settings(self.settings),
+            ) as system:
+                gateway.system = system
+                if gateway.phase is Phase.RECOVERING:
+                    gateway.phase = Phase.READY
+                gateway.settled.set()
+                await gateway.stop.wait()
+        except (StartFailed, SupervisorGaveUp) as failed:
+            gateway.fail(_reason(failed))
+            if gateway.mistake is None:
+                _log.critical("the system has failed", exc_info=failed)
+
+
+def _reason(failed: BaseException) -> BaseException:
+    """What has happened, below what the supervisors say of it."""
+    cause = failed
+    while isinstance(cause, StartFailed | SupervisorGaveUp) and cause.__cause__ is not None:
+        cause = cause.__cause__
+    return cause
+
+
+def create_app(settings: Settings | None = None) -> Application:
+    """The application; without settings those of the environment and ``LIM_CONFIG``.
+
+    Raises :class:`SettingsError` where they are wrong.
+    """
+    return Application(process_settings() if settings is None else settings)

@@ -1,0 +1,196 @@
+"""One WebSocket connection: a supervised actor that costs the task it already runs in.
+
+It reads the protocol, answers what is answered at once, and runs every operation as a child of
+its own. What leaves goes through its one outbox.
+"""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+
+import trio
+
+from incident_manager.http.auth import AuthError, Principal, authorization_from_init
+from incident_manager.http.gateway import Gateway, Phase
+from incident_manager.http.operations import Operations
+from incident_manager.http.outbox import Outbox
+from incident_manager.http.protocol import (
+    Close,
+    CloseCode,
+    Complete,
+    ConnectionInit,
+    Event,
+    Ping,
+    Protocol,
+    State,
+    Subscribe,
+    Terminate,
+)
+from incident_manager.supervision import Child, DynamicSupervisor
+
+__all__ = ["Connection"]
+
+_log = logging.getLogger(__name__)
+
+_CLOSE_GRACE = 5.0  # seconds a client has to answer a close
+
+Receive = Callable[[], Awaitable[Mapping[str, object]]]
+
+
+class Connection:
+    """The actor of one connection; :meth:`run` is its whole life after the accept."""
+
+    __slots__ = (
+        "_child",
+        "_children",
+        "_gateway",
+        "_operations",
+        "_outbox",
+        "_peer",
+        "_principal",
+        "_protocol",
+    )
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        child: Child,
+        outbox: Outbox,
+        *,
+        agreed: bool,
+        peer: str,
+    ) -> None:
+        self._gateway = gateway
+        self._child = child
+        self._outbox = outbox
+        self._peer = peer
+        # The limit of the contract counts subscriptions; queries wait for their turn instead.
+        self._protocol = Protocol(agreed=agreed, max_subscriptions=0)
+        self._children = DynamicSupervisor(None, parent=child.node, shutdown=0)
+        self._principal: Principal | None = None
+        self._operations = Operations(gateway, self._protocol, outbox, self._children)
+        child.observe(self.statistics)
+        child.on_stop(self.go_away)
+
+    def statistics(self) -> dict[str, object]:
+        """The live figures of the actor tree (contract, section 7)."""
+        streams = self._operations.streams.values()
+        return {
+            "peer": self._peer,
+            "principal": None if self._principal is None else self._principal.name,
+            "subscriptions": len(streams),
+            "bytes_out": self._outbox.bytes_out,
+            "backlog_bytes": self._outbox.size,
+            "live": sum(stream.live for stream in streams),
+            "reading": sum(not stream.live for stream in streams),
+            "lag_events": max((stream.lag for stream in streams), default=0),
+        }
+
+    def go_away(self) -> None:
+        """The server stops: 1001 where it was asked to, 1012 where it has failed."""
+        drains = self._gateway.phase is Phase.DRAINING
+        self.end(CloseCode.GOING_AWAY if drains else CloseCode.SERVICE_RESTART)
+
+    def end(self, code: CloseCode, reason: str | None = None) -> None:
+        """Close with a code after what is in the outbox; operations end now."""
+        self._close(self._protocol.close(code, reason))
+
+    def _close(self, close: Close) -> None:
+        self._operations.stop_all()
+        self._outbox.end(close.code, close.reason)
+        scope = self._child.scope
+        scope.deadline = min(scope.deadline, trio.current_time() + _CLOSE_GRACE)
+
+    async def run(self, receive: Receive) -> None:
+        """Serve the client until it leaves."""
+        async with self._children:
+            try:
+                await self._serve(receive)
+            finally:
+                self._outbox.close()
+                self._operations.stop_all()
+
+    async def _serve(self, receive: Receive) -> None:
+        deadline = trio.current_time() + self._gateway.settings.limits.init_timeout
+        while True:
+            with trio.move_on_at(deadline) as timer:
+                message = await receive()
+            if timer.cancelled_caught:
+                self._time_out()
+                deadline = float("inf")
+                continue
+            if message["type"] == "websocket.disconnect":
+                return
+            self._gateway.counters.messages_in += 1
+            data = message.get("text")
+            if data is None:
+                data = message.get("bytes")
+            for event in self._protocol.receive(data if isinstance(data, str | bytes) else b""):
+                self._handle(event)
+            if self._protocol.state is not State.OPENED:
+                deadline = self._expiry()
+            # No more input is read than there is room for its answers.
+            await self._outbox.room()
+            await self._operations.room()
+
+    def _time_out(self) -> None:
+        late = self._protocol.init_timed_out()
+        if late is not None:
+            self._close(late)
+        elif self._principal is not None:
+            self.end(CloseCode.FORBIDDEN, "The token has expired")
+
+    def _expiry(self) -> float:
+        """When the token runs out, in Trio's time."""
+        if self._principal is None or self._principal.expires_at is None:
+            return float("inf")
+        return trio.current_time() + self._principal.expires_at - time.time()
+
+    def _handle(self, event: Event) -> None:
+        match event:
+            case Subscribe() if self._principal is not None:
+                self._operations.start(event, self._principal)
+            case Complete(id=operation_id):
+                self._operations.stop(operation_id)
+            case Ping(payload=payload):
+                self._ping(payload)
+            case ConnectionInit(payload=payload):
+                self._initialise(payload)
+            case Close():
+                self._close(event)
+            case Terminate():
+                self.end(CloseCode.NORMAL)
+            case _:
+                pass  # a pong asks for nothing, and the limit of the protocol is off
+
+    def _initialise(self, payload: Mapping[str, object] | None) -> None:
+        try:
+            authorization = authorization_from_init(payload)
+            self._principal = self._gateway.authenticator.authenticate(authorization)
+        except AuthError as refused:
+            _log.info("connection refused", extra={"peer": self._peer, "code": refused.code.value})
+            self.end(CloseCode.FORBIDDEN)
+            return
+        ack = self._protocol.ack()
+        if ack is not None:
+            self._outbox.write(ack)
+
+    def _ping(self, payload: Mapping[str, object] | None) -> None:
+        authorization = None if payload is None else payload.get("authorization")
+        if authorization is None or self._principal is None:
+            self._outbox.write(self._protocol.pong(payload))
+            return
+        answer = "accepted"
+        try:
+            text = authorization if isinstance(authorization, str) else ""
+            self._principal = self._gateway.authenticator.renew(self._principal, text)
+        except AuthError:
+            answer = "rejected"
+        until = self._principal.expires_at
+        expires = None if until is None else _rfc3339(until)
+        self._outbox.write(self._protocol.pong({"authorization": answer, "expiresAt": expires}))
+
+
+def _rfc3339(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="microseconds")[:-6] + "Z"

@@ -1,0 +1,202 @@
+"""The operations of one connection: each is a child of its own, found by the client's id."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from functools import partial
+
+import msgspec
+import trio
+
+from incident_manager.actors.cursor import Cursor, CursorError
+from incident_manager.actors.errors import ErrorCode, Unavailable
+from incident_manager.actors.subscription import Subscription
+from incident_manager.http.auth import Principal
+from incident_manager.http.frames import next_prefix
+from incident_manager.http.gateway import Gateway, Session
+from incident_manager.http.outbox import Outbox
+from incident_manager.http.protocol import Protocol, Subscribe
+from incident_manager.http.sink import SubscriptionSink
+from incident_manager.schema.errors import OperationRefused, refusal
+from incident_manager.schema.execute import execute
+from incident_manager.schema.operation import Operation
+from incident_manager.schema.subscription import subscribed
+from incident_manager.supervision import Child, DynamicSupervisor
+
+__all__ = ["Operations"]
+
+_HIDDEN = "Something went wrong inside the server."
+_IN_FLIGHT = 32  # queries and mutations at a time; with more, the input is not read on
+
+
+class _Running:
+    """An operation that runs: the name of its child, and its sink if it is a stream."""
+
+    __slots__ = ("name", "sink")
+
+    def __init__(self, name: str, sink: SubscriptionSink | None) -> None:
+        self.name = name
+        self.sink = sink
+
+
+class Operations:
+    """What a client has asked for and what is not over yet.
+
+    Subscriptions are counted against the contract's limit; of queries and mutations a bounded
+    number runs at a time, and :meth:`room` is waited in before more is read.
+    """
+
+    __slots__ = (
+        "_children",
+        "_fewer",
+        "_gateway",
+        "_in_flight",
+        "_outbox",
+        "_protocol",
+        "_running",
+        "streams",
+    )
+
+    def __init__(
+        self, gateway: Gateway, protocol: Protocol, outbox: Outbox, children: DynamicSupervisor
+    ) -> None:
+        self._gateway = gateway
+        self._protocol = protocol
+        self._outbox = outbox
+        self._children = children
+        self._running: dict[str, _Running] = {}
+        self._in_flight = 0
+        self._fewer: trio.Event | None = None
+        self.streams: dict[str, Subscription] = {}
+
+    async def room(self) -> None:
+        """Wait until there is room for one more query or mutation."""
+        while self._in_flight >= _IN_FLIGHT:
+            if self._fewer is None:
+                self._fewer = trio.Event()
+            await self._fewer.wait()
+
+    def stop_all(self) -> None:
+        """Nothing leaves for any of them from now on."""
+        for operation_id in list(self._running):
+            self.stop(operation_id)
+
+    def start(self, event: Subscribe, principal: Principal) -> None:
+        """Begin an operation; a client's mistake is its ``error``."""
+        payload = event.payload
+        try:
+            operation = self._gateway.preparer.prepare(
+                payload.query, payload.operation_name, payload.variables, role=principal.role
+            )
+            if operation.streams:
+                self._stream(event, operation)
+            else:
+                session = self._gateway.session(principal)
+                self._begin(event, None, partial(self._execute, event, operation, session))
+        except OperationRefused as refused:
+            self._fail(event, refused)
+        except Unavailable as failure:
+            self._fail(event, refusal(ErrorCode.SERVICE_UNAVAILABLE, failure.message))
+
+    def _fail(self, event: Subscribe, refused: OperationRefused) -> None:
+        frame = self._protocol.error(event.id, refused.errors, serial=event.serial)
+        if frame is not None:
+            self._outbox.write(frame)
+
+    def _stream(self, event: Subscribe, operation: Operation) -> None:
+        wanted = subscribed(operation)
+        cursor = _cursor(event.payload.extensions)
+        limit = self._gateway.settings.limits.subscriptions_per_connection
+        if limit and len(self.streams) >= limit:
+            raise refusal(
+                ErrorCode.SUBSCRIPTION_LIMIT_EXCEEDED,
+                f"This connection has {limit} subscriptions already; it may have no more.",
+            )
+        sink = SubscriptionSink(self._outbox, event.id, tells=self._protocol.agreed)
+        stream = Subscription(
+            self._gateway.running().streams,
+            sink,
+            wanted.shape,
+            wanted.filter,
+            cursor=cursor,
+            heartbeat=wanted.heartbeat_seconds,
+        )
+        self.streams[event.id] = stream
+        self._begin(event, sink, partial(self._run_stream, event, stream))
+
+    def _begin(
+        self, event: Subscribe, sink: SubscriptionSink | None, body: Callable[[], Awaitable[None]]
+    ) -> None:
+        name = f"s{event.serial}" if sink is not None else f"o{event.serial}"
+        kind = "subscription" if sink is not None else "operation"
+        self._running[event.id] = _Running(name, sink)
+        if sink is None:
+            self._in_flight += 1
+        self._children.start_child(name, kind, partial(_body, body))
+
+    def stop(self, operation_id: str) -> None:
+        """The client wants no more of this one: nothing leaves for it from now on."""
+        running = self._running.pop(operation_id, None)
+        if running is None:
+            return
+        self.streams.pop(operation_id, None)
+        if running.sink is not None:
+            running.sink.open = False
+        with suppress(KeyError):  # it may have ended in this very moment
+            self._children.stop_child(running.name, shutdown=0)
+
+    def _ended(self, event: Subscribe) -> None:
+        running = self._running.get(event.id)
+        if running is not None and running.name[1:] == str(event.serial):
+            del self._running[event.id]
+            self.streams.pop(event.id, None)
+
+    async def _run_stream(self, event: Subscribe, stream: Subscription) -> None:
+        try:
+            await stream.run()
+        except Exception:
+            # This id ends; the connection and its other ids go on. The supervisor records why.
+            self._fail(event, refusal(ErrorCode.INTERNAL_SERVER_ERROR, _HIDDEN))
+            raise
+        finally:
+            self._ended(event)
+
+    async def _execute(self, event: Subscribe, operation: Operation, session: Session) -> None:
+        try:
+            result = await execute(operation, session)
+            if self._protocol.is_live(event.id, event.serial):
+                self._outbox.write(next_prefix(event.id) + msgspec.json.encode(result) + b"}")
+                complete = self._protocol.complete(event.id, serial=event.serial)
+                if complete is not None:
+                    self._outbox.write(complete)
+        except Exception:
+            self._fail(event, refusal(ErrorCode.INTERNAL_SERVER_ERROR, _HIDDEN))
+            raise
+        finally:
+            self._ended(event)
+            self._in_flight -= 1
+            if self._fewer is not None:
+                self._fewer.set()
+                self._fewer = None
+
+
+async def _body(
+    run: Callable[[], Awaitable[None]],
+    child: Child,
+    /,
+    *,
+    task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    del child, task_status
+    await run()
+
+
+def _cursor(extensions: Mapping[str, object] | None) -> Cursor | None:
+    text = None if extensions is None else extensions.get("cursor")
+    if text is None:
+        return None
+    try:
+        return Cursor.parse(text)
+    except CursorError as error:
+        raise refusal(
+            ErrorCode.BAD_USER_INPUT, f"extensions.cursor: {error}.", "extensions.cursor"
+        ) from None

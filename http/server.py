@@ -1,0 +1,117 @@
+"""``serve``: the application on Hypercorn, from the first signal to the exit code."""
+
+import logging
+import signal
+from collections.abc import AsyncIterator
+
+import trio
+from hypercorn.config import Config
+from hypercorn.trio import serve as hypercorn_serve
+from hypercorn.utils import LifespanFailureError
+
+from incident_manager.http.app import create_app
+from incident_manager.http.config import SettingsError
+from incident_manager.http.gateway import Gateway, Phase
+from incident_manager.http.settings import Settings
+
+__all__ = ["hypercorn_config", "serve"]
+
+_log = logging.getLogger(__name__)
+_LINGER = 3.0  # seconds that HTTP requests have left after the WebSockets are closed
+
+
+def hypercorn_config(settings: Settings) -> Config:
+    """Hypercorn's settings that follow from ours."""
+    config = Config()
+    config.bind = list(settings.binds())
+    config.certfile = settings.server.tls_cert
+    config.keyfile = settings.server.tls_key
+    config.graceful_timeout = min(_LINGER, settings.server.graceful_timeout)
+    config.shutdown_timeout = settings.server.graceful_timeout
+    config.backlog = 4096
+    config.include_server_header = False
+    config.websocket_max_message_size = settings.limits.message_bytes or 2**40
+    config.errorlog = logging.getLogger("hypercorn.error")
+    config.loglevel = settings.observability.log_level.upper()
+    return config
+
+
+async def serve(
+    settings: Settings, *, task_status: trio.TaskStatus[Gateway] = trio.TASK_STATUS_IGNORED
+) -> int:
+    """Serve until SIGINT, SIGTERM or the failure of the system; the exit code.
+
+    Started, with the gateway, when it listens and the system is ready (or has failed).
+
+    0 after a signal, 1 where the supervisors gave up. A second signal ends at once what is left.
+    Raises :class:`SettingsError` where the journal that ``state.url`` names cannot be used.
+    """
+    app = create_app(settings)
+    gateway = app.gateway
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_watch, signals, gateway, nursery.cancel_scope)
+            listening = _Listening(gateway, task_status)
+            try:
+                await hypercorn_serve(
+                    app,  # type: ignore[arg-type]
+                    hypercorn_config(settings),
+                    shutdown_trigger=listening.run,
+                )
+            except* LifespanFailureError:
+                if gateway.mistake is None:
+                    raise
+            nursery.cancel_scope.cancel()
+    if gateway.mistake is not None:
+        raise SettingsError(f"state.url: {gateway.mistake}")
+    return 1 if gateway.phase is Phase.FAILED else 0
+
+
+async def _watch(signals: AsyncIterator[int], gateway: Gateway, scope: trio.CancelScope) -> None:
+    async for number in signals:
+        name = signal.Signals(number).name
+        if gateway.draining.is_set():
+            _log.warning("%s again: ending now", name)
+            scope.cancel()
+            return
+        _log.info("%s: stopping", name)
+        gateway.drain()
+
+
+class _Listening:
+    """The time between the listeners' opening and their closing."""
+
+    def __init__(self, gateway: Gateway, task_status: trio.TaskStatus[Gateway]) -> None:
+        self._gateway = gateway
+        self._task_status = task_status
+
+    async def run(self) -> None:
+        """Hypercorn's shutdown trigger: returns when it may close the listeners."""
+        gateway = self._gateway
+        await gateway.settled.wait()
+        if gateway.ready:
+            _log.info("ready")
+        self._task_status.started(gateway)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_first, gateway.draining, nursery.cancel_scope)
+            nursery.start_soon(_first, gateway.ended, nursery.cancel_scope)
+        gateway.drain()
+        await close_connections(gateway, gateway.settings.server.drain_window)
+
+
+async def _first(event: trio.Event, scope: trio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel()
+
+
+async def close_connections(gateway: Gateway, window: float) -> None:
+    """Close every WebSocket with 1001, spread over ``window`` seconds, so that not all of their
+    clients come back in the same moment.
+    """
+    connections = list(gateway.connections)
+    if not connections:
+        return
+    pause = min(window / len(connections), 0.05)
+    for connection in connections:
+        connection.go_away()
+        await trio.sleep(pause)

@@ -1,0 +1,83 @@
+"""The WebSocket door: who is let in, with which subprotocol, and as which actor."""
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+import trio
+
+from incident_manager.http.connection import Connection
+from incident_manager.http.gateway import Gateway, Phase
+from incident_manager.http.outbox import Outbox
+from incident_manager.http.protocol import SUBPROTOCOL
+from incident_manager.supervision import SupervisorStopped
+
+__all__ = ["PATHS", "websocket"]
+
+PATHS = frozenset({"/graphql/ws", "/graphql"})
+"""Where GraphQL is spoken over WebSocket (contract, section 1)."""
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+async def websocket(gateway: Gateway, scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve one ``websocket`` scope of ASGI from its connect to its end."""
+    await receive()
+    status = _refusal(gateway, scope["path"])
+    if status is not None:
+        gateway.counters.refused += 1
+        await _refuse(send, *status)
+        return
+    agreed = SUBPROTOCOL in scope.get("subprotocols", ())
+    try:
+        await _serve(gateway, scope, receive, send, agreed=agreed)
+    except SupervisorStopped:  # it began to stop between the look and the entry
+        await _refuse(send, 503, "The server is stopping.")
+
+
+def _refusal(gateway: Gateway, path: str) -> tuple[int, str] | None:
+    if path not in PATHS:
+        return 404, f"WebSockets are served at {', '.join(sorted(PATHS))}."
+    if gateway.phase is not Phase.READY:
+        return 503, f"The server is {gateway.phase.value}."
+    limit = gateway.settings.server.max_connections
+    if limit and len(gateway.connections) >= limit:
+        return 503, f"The server has {limit} connections already (server.max_connections)."
+    return None
+
+
+async def _refuse(send: Send, status: int, message: str) -> None:
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"retry-after", b"5")]
+    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": message.encode()})
+
+
+async def _serve(
+    gateway: Gateway, scope: Scope, receive: Receive, send: Send, *, agreed: bool
+) -> None:
+    system = gateway.running()
+    gateway.serial += 1
+    async with system.connections.adopt(f"c{gateway.serial}", "connection") as child:
+        await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL if agreed else None})
+        async with trio.open_nursery() as nursery:
+            outbox = Outbox(
+                send, nursery.start_soon, gateway.settings.limits.outbox_bytes, gateway.counters
+            )
+            connection = Connection(
+                gateway, child, outbox, agreed=agreed, peer=_peer(scope.get("client"))
+            )
+            gateway.connections.add(connection)
+            gateway.counters.connections += 1
+            try:
+                await connection.run(receive)
+            finally:
+                gateway.connections.discard(connection)
+                nursery.cancel_scope.cancel()
+
+
+def _peer(client: object) -> str:
+    if isinstance(client, tuple | list) and len(client) > 1 and client[1] is not None:
+        host = str(client[0])
+        return f"[{host}]:{client[1]}" if ":" in host else f"{host}:{client[1]}"
+    return "unknown"
