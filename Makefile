@@ -1,0 +1,49 @@
+# Two commands are enough: `make run` and `make test`. Both set everything up by themselves.
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+STAMP := .venv/.stamp-installed
+
+.PHONY: help run test test-all check coverage bench soak fuzz clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): pyproject.toml src/incident_manager/__init__.py
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; set PYTHON=/path/to/python") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+run: $(STAMP) ## serve on localhost:8080 with an SQLite journal
+	@$(BIN)/incident-manager serve $(ARGS)
+
+test: $(STAMP) ## unit and system tests that need nothing but Python (ARGS=path or options)
+	$(BIN)/python -m pytest -m "not slow and not component" $(ARGS)
+
+test-all: $(STAMP) ## everything, with the system components that are there
+	$(BIN)/python -m pytest -m "slow or component" $(ARGS)
+
+check: $(STAMP) ## ruff, mypy, pyright, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/lint-imports --no-cache
+
+coverage: $(STAMP) ## branch coverage of supervision, actors and schema: 95 % at least
+	rm -f .coverage .coverage.*
+	$(BIN)/python -m pytest tests/unit -q --cov --cov-branch --cov-report= $(ARGS)
+	$(BIN)/coverage report --fail-under=95
+
+bench: $(STAMP) ## measure the server (ARGS=--quick)
+	$(BIN)/python tests/load/bench.py $(ARGS)
+
+soak: $(STAMP) ## a hundred rounds of kill -9
+	LIM_TEST_KILL_ROUNDS=100 $(BIN)/python -m pytest -q tests/system/test_kill.py $(ARGS)
+
+fuzz: $(STAMP) ## the properties with many more examples
+	$(BIN)/python -m pytest -q tests/unit --hypothesis-profile=fuzz $(ARGS)
+
+clean: ## remove what the other targets made
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
