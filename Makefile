@@ -18,8 +18,8 @@ $(STAMP): pyproject.toml src/incident_manager/__init__.py
 run: $(STAMP) ## serve on localhost:8080 with an SQLite journal
 	@$(BIN)/incident-manager serve $(ARGS)
 
-test: $(STAMP) ## unit and system tests that need nothing but Python (ARGS=path or options)
-	$(BIN)/python -m pytest -m "not slow and not component" $(ARGS)
+test: $(STAMP) ## what needs nothing but Python; a part with ARGS=tests/system/x
+	$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-m "not slow and not component")
 
 test-all: $(STAMP) ## everything, with the system components that are there
 	$(BIN)/python -m pytest -m "slow or component" $(ARGS)
