@@ -1,0 +1,183 @@
+"""The outbox: in order, bounded, one task on demand, and it ends when it is told to."""
+
+from collections.abc import Awaitable, Callable
+
+import trio
+import trio.testing
+from hypothesis import given
+from hypothesis import strategies as st
+
+from incident_manager.http.gateway import Counters
+from incident_manager.http.outbox import Outbox
+
+
+class Wire:
+    """An ASGI ``send`` that can be held up, and the spawning of its one task."""
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self.nursery = nursery
+        self.sent: list[dict[str, object]] = []
+        self.gate = trio.Event()
+        self.gate.set()
+        self.spawned = 0
+
+    async def send(self, message: dict[str, object]) -> None:
+        await self.gate.wait()
+        self.sent.append(message)
+
+    def spawn(self, task: Callable[[], Awaitable[None]]) -> None:
+        self.spawned += 1
+        self.nursery.start_soon(task)
+
+    @property
+    def texts(self) -> list[object]:
+        return [message["text"] for message in self.sent if message["type"] == "websocket.send"]
+
+
+def outbox(wire: Wire, limit: int = 10) -> Outbox:
+    return Outbox(wire.send, wire.spawn, limit, Counters())
+
+
+async def test_what_is_offered_leaves_in_order_after_a_flush(nursery: trio.Nursery) -> None:
+    wire = Wire(nursery)
+    box = outbox(wire)
+    assert box.offer(b"one")
+    assert box.offer(b"two")
+    await trio.testing.wait_all_tasks_blocked()
+    assert wire.sent == []
+    box.flush()
+    box.flush()
+    await trio.testing.wait_all_tasks_blocked()
+    assert wire.texts == ["one", "two"]
+    assert wire.spawned == 1
+    assert (box.size, box.bytes_out) == (0, 6)
+
+
+async def test_an_offer_is_refused_when_it_is_full_but_never_when_it_is_empty(
+    nursery: trio.Nursery,
+) -> None:
+    box = outbox(Wire(nursery), limit=10)
+    assert box.offer(b"x" * 50)
+    assert not box.offer(b"y")
+    box.close()
+    assert not box.offer(b"z")
+
+
+async def test_control_frames_are_taken_even_when_it_is_full(nursery: trio.Nursery) -> None:
+    wire = Wire(nursery)
+    wire.gate = trio.Event()
+    box = outbox(wire)
+    assert box.offer(b"x" * 10)
+    box.write(b"pong")
+    assert box.size == 14
+    wire.gate.set()
+    await trio.testing.wait_all_tasks_blocked()
+    assert wire.texts == ["x" * 10, "pong"]
+
+
+async def test_room_comes_when_half_of_it_has_left(nursery: trio.Nursery) -> None:
+    wire = Wire(nursery)
+    wire.gate = trio.Event()
+    box = outbox(wire)
+    await box.room()
+    assert box.offer(b"x" * 8)
+    box.flush()
+    waited = trio.Event()
+
+    async def wait() -> None:
+        await box.room()
+        waited.set()
+
+    nursery.start_soon(wait)
+    await trio.testing.wait_all_tasks_blocked()
+    assert not waited.is_set()
+    wire.gate.set()
+    await waited.wait()
+    assert box.size == 0
+
+
+async def test_whoever_waits_for_room_is_let_go_when_it_closes(nursery: trio.Nursery) -> None:
+    wire = Wire(nursery)
+    wire.gate = trio.Event()
+    box = outbox(wire)
+    assert box.offer(b"x" * 10)
+    nursery.start_soon(box.room)
+    await trio.testing.wait_all_tasks_blocked()
+    box.close()
+    await box.room()
+    box.write(b"late")
+    box.end(1000, "late")
+    assert wire.sent == []
+
+
+async def test_the_close_leaves_after_the_frames_and_once(nursery: trio.Nursery) -> None:
+    wire = Wire(nursery)
+    box = outbox(wire)
+    assert box.offer(b"last")
+    box.end(1001, "Going away")
+    box.end(4400, "too late")
+    assert not box.offer(b"no more")
+    box.write(b"no more")
+    await trio.testing.wait_all_tasks_blocked()
+    assert wire.texts == ["last"]
+    assert wire.sent[-1] == {"type": "websocket.close", "code": 1001, "reason": "Going away"}
+    assert box.closed
+
+
+async def test_a_send_that_never_waits_leaves_the_loop_to_others(nursery: trio.Nursery) -> None:
+    """As Hypercorn's does after a disconnect."""
+    turns: list[int] = []
+
+    async def send(message: dict[str, object]) -> None:
+        turns.append(len(turns))
+
+    box = Outbox(send, nursery.start_soon, 1000, Counters())
+    for _ in range(50):
+        assert box.offer(b"x")
+    box.flush()
+    seen = 0
+    while len(turns) < 50:
+        await trio.lowlevel.checkpoint()
+        seen += 1
+    assert seen > 10
+
+
+@given(st.lists(st.binary(min_size=1, max_size=6).map(lambda raw: raw.hex().encode()), max_size=40))
+def test_what_it_takes_is_what_leaves(frames: list[bytes]) -> None:
+    async def run() -> None:
+        async with trio.open_nursery() as nursery:
+            wire = Wire(nursery)
+            box = outbox(wire, limit=30)
+            taken = []
+            for index, frame in enumerate(frames):
+                if box.offer(frame):
+                    taken.append(frame.decode())
+                assert box.size <= 30
+                if index % 3 == 0:
+                    box.flush()
+                if index % 5 == 0:
+                    await trio.testing.wait_all_tasks_blocked()
+            box.flush()
+            await trio.testing.wait_all_tasks_blocked()
+            assert wire.texts == taken
+            assert box.size == 0
+
+    trio.run(run)
+
+
+def test_the_counters_are_of_all_connections() -> None:
+    counters = Counters()
+
+    async def run() -> None:
+        async with trio.open_nursery() as nursery:
+            for _ in range(2):
+                wire = Wire(nursery)
+                Outbox(wire.send, wire.spawn, 10, counters).write(b"abc")
+
+    trio.run(run)
+    assert (counters.messages_out, counters.bytes_out) == (2, 6)
+
+
+async def test_it_has_slots_only(nursery: trio.Nursery) -> None:
+    """There are ten thousand of these."""
+    assert not hasattr(outbox(Wire(nursery)), "__dict__")
