@@ -42,6 +42,8 @@ __all__ = ["SqliteJournal", "open_sqlite"]
 
 _T = TypeVar("_T")
 
+_PROBE = "UPDATE meta SET value = randomblob(65536) WHERE key = 'probe'"
+
 logger = structlog.get_logger(__name__)
 
 
@@ -127,11 +129,13 @@ class SqliteJournal:
         return await self._write(work)
 
     async def probe(self) -> None:
-        """See the port. It commits: what is rolled back never reaches the disk."""
+        """See the port. It commits 64 KiB: what is rolled back never reaches the disk, and on a
+        disk that is nearly full a few bytes would pass where an append does not.
+        """
 
         def work(connection: sqlite3.Connection) -> None:
             with write_transaction(connection, self._where):
-                connection.execute("UPDATE meta SET value = value + 1 WHERE key = 'probe'")
+                connection.execute(_PROBE)
 
         await self._write(work)
 

@@ -34,7 +34,7 @@ def connect(
         for pragma in (
             "synchronous = FULL",
             "temp_store = MEMORY",
-            "cache_size = -16384",  # KiB
+            f"cache_size = {-4096 if query_only else -16384}",  # KiB
             "wal_autocheckpoint = 2000",  # pages: about 8 MB between two checkpoints
             "journal_size_limit = 67108864",  # bytes of the WAL kept after a burst
             f"query_only = {query_only:d}",
@@ -71,7 +71,7 @@ def version(path: Path) -> int:
 
 def create(path: Path, steps: Migrations) -> None:
     """Make a new journal with a new epoch: complete under its name, or not there at all."""
-    draft = Path(f"{path}.new")
+    draft = Path(f"{path}.incomplete")
     draft.unlink(missing_ok=True)
     Path(f"{draft}-journal").unlink(missing_ok=True)
     try:
@@ -79,8 +79,10 @@ def create(path: Path, steps: Migrations) -> None:
             with write_transaction(connection, str(path)):
                 _take(connection, steps, 0)
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                connection.execute("INSERT INTO meta VALUES ('epoch', ?)", (uuid4().hex,))
-                connection.execute("INSERT INTO meta VALUES ('probe', '0')")
+                connection.execute(
+                    "INSERT INTO meta (key, value) VALUES ('epoch', ?)", (uuid4().hex,)
+                )
+                connection.execute("INSERT INTO meta (key, value) VALUES ('probe', '')")
             connection.execute("PRAGMA journal_mode = WAL").close()
         _put(draft, path)
     except BaseException:
@@ -88,15 +90,15 @@ def create(path: Path, steps: Migrations) -> None:
         raise
 
 
-def migrate(path: Path, steps: Migrations, found: int) -> Path:
+def migrate(path: Path, steps: Migrations, found: int, *, busy_timeout: float = 5.0) -> Path:
     """Bring an older journal up to ``steps`` in one transaction; returns the copy made before.
 
     If it fails, the journal is as it was, and the copy is gone again.
     """
     copy = _free_name(f"{path}.v{found}-backup")
-    draft = Path(f"{copy}.new")
+    draft = Path(f"{copy}.incomplete")
     draft.unlink(missing_ok=True)
-    with translated(str(path)), closing(connect(path)) as connection:
+    with translated(str(path)), closing(connect(path, busy_timeout=busy_timeout)) as connection:
         try:
             with closing(sqlite3.connect(draft)) as target:
                 connection.backup(target)

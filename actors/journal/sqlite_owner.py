@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 from incident_manager.actors.journal.base import JournalError
@@ -28,17 +29,16 @@ class OwnerLock:
         """
         place = f"{journal}.lock"
         descriptor = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with ExitStack() as stack:
+            stack.callback(os.close, descriptor)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                owner = os.pread(descriptor, _WIDTH, 0).decode(errors="replace").strip()
+                raise JournalError(_in_use(journal, owner)) from error
             # Of fixed width, so that on a full disk it still overwrites the one before.
             os.pwrite(descriptor, f"{os.getpid():<{_WIDTH}}\n".encode(), 0)
-        except BlockingIOError as error:
-            owner = os.pread(descriptor, _WIDTH, 0).decode(errors="replace").strip()
-            os.close(descriptor)
-            raise JournalError(_in_use(journal, owner)) from error
-        except BaseException:
-            os.close(descriptor)
-            raise
+            stack.pop_all()
         self._descriptor = descriptor
 
     def release(self) -> None:

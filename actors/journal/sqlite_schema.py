@@ -17,12 +17,13 @@ Migrations = tuple[tuple[str, ...], ...]
 """Statements by step; the first step makes version 1."""
 
 # The column ``severity`` is 4 for P0 to 0 for P4, and ``state`` is 0 for NEW to 5 for CLOSED, so
-# that both sort as the port says. Indexes that end in (created_at, id) give sorted pages.
+# that both sort as the port says. Indexes with (created_at, id) last give sorted pages; a partial
+# one bears its constant too, or SQLite would look into the table for it.
 _VERSION_1 = (
     """CREATE TABLE meta (
-        key TEXT PRIMARY KEY,
-        value TEXT NOT NULL
-    ) WITHOUT ROWID""",
+        key TEXT NOT NULL PRIMARY KEY,
+        value NOT NULL
+    )""",
     """CREATE TABLE events (
         offset INTEGER PRIMARY KEY,
         time INTEGER NOT NULL,
@@ -46,8 +47,8 @@ _VERSION_1 = (
     "CREATE INDEX incidents_severity ON incidents (severity, created_at, id)",
     "CREATE INDEX incidents_state ON incidents (state, created_at, id)",
     "CREATE INDEX incidents_source ON incidents (source, created_at, id)",
-    "CREATE INDEX incidents_active ON incidents (created_at, id) WHERE active = 1",
-    """CREATE INDEX incidents_fingerprint ON incidents (fingerprint, scope, created_at, id)
+    "CREATE INDEX incidents_active ON incidents (created_at, id, active) WHERE active = 1",
+    """CREATE INDEX incidents_fingerprint ON incidents (fingerprint, scope, created_at, id, active)
         WHERE active = 1""",
     """CREATE TABLE incident_labels (
         incident_id TEXT NOT NULL,
@@ -97,7 +98,7 @@ _VERSION_1 = (
         firing INTEGER NOT NULL,
         PRIMARY KEY (scope, key)
     ) WITHOUT ROWID""",
-    "CREATE INDEX keys_firing ON source_keys (incident_id) WHERE firing = 1",
+    "CREATE INDEX keys_firing ON source_keys (incident_id, firing) WHERE firing = 1",
     """CREATE TABLE answers (
         key TEXT NOT NULL PRIMARY KEY,
         digest TEXT NOT NULL,
