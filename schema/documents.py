@@ -49,10 +49,10 @@ class DocumentLimits:
 
 @frozen
 class Statistics:
-    """What the cache holds, and how often it answered."""
+    """What the cache holds (``bytes`` are an estimate), and how often it answered."""
 
     documents: int
-    characters: int
+    bytes: int
     hits: int
     misses: int
 
@@ -61,7 +61,7 @@ _Kept = DocumentNode | tuple[Formatted, ...]
 
 
 class Documents:
-    """Valid documents by their text: at most ``entries``, of ``characters`` altogether.
+    """Valid documents by their text: at most ``entries``, of about ``bytes`` altogether.
 
     ``rules`` are further validation rules; an error of theirs may bring its own
     ``extensions.code``.
@@ -74,14 +74,14 @@ class Documents:
         *,
         rules: Collection[type[ASTValidationRule]] = (),
         entries: int = 1_000,
-        characters: int = 512 * 1024,
+        bytes: int = 32 * 1024 * 1024,  # noqa: A002
     ) -> None:
         self._schema = schema
         self._limits = limits or DocumentLimits()
         self._rules = (*specified_rules, *rules)
         self._entries = entries
-        self._characters = characters
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._bytes = bytes
+        self._kept: OrderedDict[str, tuple[_Kept, int]] = OrderedDict()
         self._held = 0
         self._hits = 0
         self._misses = 0
@@ -96,29 +96,31 @@ class Documents:
         Raises OperationRefused: GRAPHQL_PARSE_FAILED, GRAPHQL_VALIDATION_FAILED, and
         COMPLEXITY_LIMITED beyond the limits.
         """
-        kept = self._kept.get(text)
-        if kept is None:
+        found = self._kept.get(text)
+        if found is None:
             self._misses += 1
             kept = self._read(text)
         else:
             self._hits += 1
             self._kept.move_to_end(text)
+            kept = found[0]
         if isinstance(kept, tuple):
             raise OperationRefused(kept)
         return kept
 
     def _read(self, text: str) -> _Kept:
-        kept: _Kept
         self._check_size(text)  # what is too large is not worth remembering
+        kept: _Kept
         try:
             kept = self._validated(self._parsed(text))
         except OperationRefused as refused:
             kept = tuple(refused.errors)
-        self._kept[text] = kept
-        self._held += len(text)
-        while len(self._kept) > self._entries or self._held > self._characters:
-            forgotten, _ = self._kept.popitem(last=False)
-            self._held -= len(forgotten)
+        weight = _weight(text, kept)
+        self._kept[text] = kept, weight
+        self._held += weight
+        while len(self._kept) > self._entries or self._held > self._bytes:
+            _, (_, weight) = self._kept.popitem(last=False)
+            self._held -= weight
         return kept
 
     def _check_size(self, text: str) -> None:
@@ -158,6 +160,18 @@ class Documents:
         for name, times in names.most_common(1):
             if times > self._limits.repeats:
                 raise _too_much(f"names {name} {times} times; {self._limits.repeats} at most")
+
+
+def _weight(text: str, kept: _Kept) -> int:
+    """About how many bytes are kept: a token with its part of the tree takes some 500."""
+    if isinstance(kept, tuple):
+        return 2 * len(text) + 1_000 * len(kept)
+    tokens = 0
+    token = None if kept.loc is None else kept.loc.start_token
+    while token is not None:  # comments are in this chain, too
+        tokens += 1
+        token = token.next
+    return 2 * len(text) + 500 * tokens
 
 
 def _fields(document: DocumentNode) -> Iterator[FieldNode]:
