@@ -1,0 +1,156 @@
+"""GraphQL over HTTP (the GraphQL-over-HTTP specification, draft of stage 2)."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from attrs import frozen
+from graphql import OperationType
+from quart import request
+from quart_trio.wrappers import TrioResponse
+from werkzeug.exceptions import MethodNotAllowed, NotAcceptable
+
+from incident_manager.actors.errors import ErrorCode
+from incident_manager.http.replies import JSON, json_reply, text_reply
+from incident_manager.http.rest.body import read_body
+from incident_manager.http.rest.problems import STATUS, FieldError, InvalidFields, Problem
+from incident_manager.http.serving import change_in_time, gateway, read_in_time, session
+from incident_manager.schema.build import sdl
+from incident_manager.schema.errors import OperationRefused, refusal
+from incident_manager.schema.execute import execute
+from incident_manager.schema.operation import Operation
+
+__all__ = ["GRAPHQL", "failure", "get", "media_type", "post", "read_request", "schema"]
+
+GRAPHQL: Final = "application/graphql-response+json"
+
+_UTF8: Final = "; charset=utf-8"
+_STREAM: Final = (
+    "A subscription cannot be answered here: send it over the WebSocket /graphql/ws"
+    " (graphql-transport-ws)."
+)
+#: Root fields that are answered also while the system does not run.
+_ALWAYS: Final = frozenset({"health", "__typename", "__schema", "__type"})
+
+
+@frozen
+class GraphQLRequest:
+    """A well-formed request. ``extensions`` are taken and mean nothing yet."""
+
+    query: str
+    operation_name: str | None = None
+    variables: Mapping[str, Any] | None = None
+    extensions: Mapping[str, Any] | None = None
+
+
+def read_request(given: Mapping[str, Any]) -> GraphQLRequest:
+    """The request that the parameters make; :class:`InvalidFields` with all that are wrong."""
+    errors: list[FieldError] = []
+    query, name = given.get("query"), given.get("operationName")
+    if not isinstance(query, str):
+        what = "is required" if query is None else "must be a string"
+        errors.append(FieldError("query", f"query {what}"))
+    if name is not None and not isinstance(name, str):
+        errors.append(FieldError("operationName", "operationName must be a string"))
+    maps = {each: given.get(each) for each in ("variables", "extensions")}
+    errors += [
+        FieldError(each, f"{each} must be an object")
+        for each, value in maps.items()
+        if value is not None and not isinstance(value, Mapping)
+    ]
+    if errors:
+        raise InvalidFields(errors)
+    return GraphQLRequest(str(query), name or None, **maps)
+
+
+def _read_url() -> GraphQLRequest:
+    """The request in the URL: ``variables`` and ``extensions`` are JSON."""
+    given: dict[str, Any] = request.args.to_dict()
+    for name in ("variables", "extensions"):
+        if given.get(name):
+            try:
+                given[name] = msgspec.json.decode(given[name])
+            except (msgspec.DecodeError, RecursionError):
+                given[name] = ()  # not an object, and so named with the others that are wrong
+        else:
+            given.pop(name, None)
+    return read_request(given)
+
+
+def media_type() -> str:
+    """The media type of the answer to the current request; NotAcceptable (406) if there is none.
+
+    Without a preference it is ``application/graphql-response+json`` (section "Legacy watershed").
+    """
+    if "Accept" not in request.headers:
+        return GRAPHQL
+    found = request.accept_mimetypes.best_match((GRAPHQL, JSON))
+    if found is None:
+        raise NotAcceptable(f"The answer can be had as {GRAPHQL} or {JSON}.")
+    return found
+
+
+async def post() -> TrioResponse:
+    """A query or a mutation."""
+    wanted = media_type()
+    body = await read_body()
+    return await _answer(read_request(body.given), wanted)
+
+
+async def get() -> TrioResponse:
+    """A query."""
+    return await _answer(_read_url(), media_type())
+
+
+async def schema() -> TrioResponse:
+    """The schema in the schema definition language."""
+    return text_reply(sdl())
+
+
+async def _answer(wanted: GraphQLRequest, media: str) -> TrioResponse:
+    try:
+        operation = gateway().preparer.prepare(
+            wanted.query,
+            wanted.operation_name,
+            wanted.variables,
+            role=session().principal_role,
+        )
+        if operation.streams:
+            raise refusal(ErrorCode.BAD_USER_INPUT, _STREAM, "query")
+    except OperationRefused as refused:
+        status = 200 if media == JSON else STATUS[refused.code]
+        return _reply({"errors": refused.errors}, status, media)
+    if request.method != "POST" and operation.kind is not OperationType.QUERY:
+        raise MethodNotAllowed(["POST"], "A mutation must be sent with POST.")
+    if not _ALWAYS.issuperset(operation.fields):
+        gateway().running()
+    return _reply(await _execute(operation), 200, media)
+
+
+async def _execute(operation: Operation) -> dict[str, Any]:
+    if operation.kind is OperationType.MUTATION:
+        with change_in_time():
+            return await execute(operation, session())
+    with read_in_time():
+        return await execute(operation, session())
+
+
+def _reply(
+    body: object, status: int, media: str, headers: Mapping[str, str] | None = None
+) -> TrioResponse:
+    return json_reply(body, status, {**(headers or {}), "Vary": "Accept"}, media_type=media + _UTF8)
+
+
+def failure(problem: Problem) -> TrioResponse:
+    """A request that got no answer, in the form of one."""
+    extensions: dict[str, object] = {"code": problem.code}
+    errors = [
+        {"message": f"{each.message}.", "extensions": {**extensions, "field": each.field}}
+        for each in problem.errors
+    ]
+    try:
+        media = media_type()
+    except NotAcceptable:
+        media = GRAPHQL
+    body = {"errors": errors or [{"message": problem.detail, "extensions": extensions}]}
+    return _reply(body, problem.status, media, problem.headers)

@@ -1,0 +1,70 @@
+"""The JSON body of a request: strict JSON, an object, and nothing else."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from attrs import frozen
+from quart import request
+from werkzeug.exceptions import UnsupportedMediaType
+
+from incident_manager.actors.errors import ErrorCode, Refused
+
+__all__ = ["JsonBody", "decode", "read_body"]
+
+_WANTED: Final = "The body must be JSON, with the header Content-Type: application/json"
+
+_decoder: Final = msgspec.json.Decoder()
+
+
+@frozen
+class JsonBody:
+    """A body as it came, and what it says."""
+
+    raw: bytes
+    given: Mapping[str, Any]
+
+
+async def read_body() -> JsonBody:
+    """The body of the current request, which must be a JSON object.
+
+    Raises :class:`UnsupportedMediaType` (415) and :class:`RequestEntityTooLarge` (413), and
+    :class:`Refused` with BAD_USER_INPUT for what is not JSON, or not an object.
+    """
+    _check_headers()
+    raw = await request.get_data(cache=False, as_text=False, parse_form_data=False)
+    return JsonBody(raw, decode(raw))
+
+
+def _check_headers() -> None:
+    if request.mimetype != "application/json":
+        sent = request.headers.get("Content-Type")
+        has = "it has none" if not sent else f"it has {sent[:80]!r}"
+        raise UnsupportedMediaType(f"{_WANTED}; {has}.")
+    charset = request.mimetype_params.get("charset", "utf-8")
+    if charset.lower() not in ("utf-8", "utf8"):
+        raise UnsupportedMediaType(f"{_WANTED} in UTF-8, not in {charset[:40]!r}.")
+    coding = request.headers.get("Content-Encoding", "identity")
+    if coding.lower() != "identity":
+        raise UnsupportedMediaType(
+            f"The body must be sent without Content-Encoding; it has {coding[:40]!r}."
+        )
+
+
+def decode(raw: bytes) -> dict[str, Any]:
+    """The JSON object that ``raw`` is; Refused with BAD_USER_INPUT for anything else."""
+    if not raw.strip():
+        raise _bad("The body is empty; it must be a JSON object.")
+    try:
+        given = _decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _bad(f"The body is not valid JSON: {error}.") from None
+    except RecursionError:
+        raise _bad("The body is nested too deeply.") from None
+    if not isinstance(given, dict):
+        raise _bad("The body must be one JSON object.")
+    return given
+
+
+def _bad(message: str) -> Refused:
+    return Refused(ErrorCode.BAD_USER_INPUT, message)

@@ -1,0 +1,57 @@
+"""Idempotency keys: the same request twice is one change (contract, section 5)."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from quart import g, request
+
+from incident_manager.actors.answers import IdempotencyKey
+from incident_manager.actors.commands import Command
+from incident_manager.actors.registry import Answered
+from incident_manager.http.rest.problems import FieldError, InvalidFields
+from incident_manager.http.serving import change_in_time, session
+
+__all__ = ["HEADER", "REPLAYED", "ask", "named", "request_key"]
+
+HEADER: Final = "Idempotency-Key"
+REPLAYED: Final = "Idempotency-Replayed"
+
+_FORM: Final = re.compile(r"[!-~]{1,255}")
+
+
+def named(
+    keys: Sequence[str], principal: str, method: str, path: str, body: bytes
+) -> IdempotencyKey | None:
+    """The whole name of a request's key: of one principal, on one route; None without a key.
+
+    ``keys`` are the header's values. Raises :class:`InvalidFields` for more than one, and for
+    one that is not 1 to 255 characters of visible ASCII.
+    """
+    if not keys:
+        return None
+    if len(keys) > 1 or not _FORM.fullmatch(keys[0]):
+        what = f"{HEADER} must be given once, with 1 to 255 characters of visible ASCII"
+        raise InvalidFields([FieldError(HEADER, what)])
+    name = msgspec.json.encode([principal, method, path, keys[0]]).decode()
+    return IdempotencyKey(name, hashlib.sha256(body).hexdigest())
+
+
+def request_key(body: bytes) -> IdempotencyKey | None:
+    """The key of the current request, as :func:`named`."""
+    keys = request.headers.getlist(HEADER)
+    return named(keys, session().principal.name, request.method, request.path, body)
+
+
+async def ask(commands: Sequence[Command], key: IdempotencyKey | None) -> Answered:
+    """Have commands carried out for the caller, once for each key.
+
+    An answer that was given before is marked by the header ``Idempotency-Replayed``. Raises
+    :class:`IdempotencyMismatch` and :class:`Unavailable`.
+    """
+    with change_in_time():
+        answered = await session().request(commands, key)
+    g.replayed = answered.replayed
+    return answered

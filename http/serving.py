@@ -1,0 +1,52 @@
+"""What a view may use of the request that it serves: the gateway, its caller, and time."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final
+
+import trio
+from quart import g, request
+
+from incident_manager.actors.errors import Unavailable
+from incident_manager.http.gateway import Gateway, Session
+
+__all__ = ["PATIENCE", "change_in_time", "enter", "gateway", "read_in_time", "session"]
+
+PATIENCE: Final = 30.0
+"""Seconds that the system has for an answer."""
+
+
+def enter(gateway: Gateway, session: Session | None) -> None:
+    """Note whose request this is. ``session`` is None where nobody needs to say who they are."""
+    g.gateway = gateway
+    g.session = session
+
+
+def gateway() -> Gateway:
+    """The server's shared state."""
+    found: Gateway = g.gateway
+    return found
+
+
+def session() -> Session:
+    """The caller's way to the system."""
+    found: Session | None = g.session
+    if found is None:
+        raise RuntimeError(f"{request.endpoint} has no caller: its route names no role")
+    return found
+
+
+@contextmanager
+def read_in_time() -> Generator[None, None, None]:
+    """Bound a read: TooSlowError after ``PATIENCE`` (it waits while the journal restarts)."""
+    with trio.fail_after(PATIENCE):
+        yield
+
+
+@contextmanager
+def change_in_time() -> Generator[None, None, None]:
+    """Bound a change: Unavailable after ``PATIENCE``, and nobody knows what became of it."""
+    with trio.move_on_after(PATIENCE) as scope:
+        yield
+    if scope.cancelled_caught:
+        raise Unavailable(f"There was no answer within {PATIENCE:.0f} seconds.")
