@@ -24,7 +24,7 @@ from incident_manager.http.logs import configure_logging
 from incident_manager.http.settings import Settings
 from incident_manager.http.upgrade import websocket
 from incident_manager.schema.projector import GraphQLProjector
-from incident_manager.supervision import StartFailed, SupervisorGaveUp
+from incident_manager.supervision import NodeState, StartFailed, SupervisorGaveUp
 
 __all__ = ["Application", "create_app"]
 
@@ -117,7 +117,12 @@ class Application:
                 if gateway.phase is Phase.RECOVERING:
                     gateway.phase = Phase.READY
                 gateway.settled.set()
+                # Hypercorn runs the listeners; the tree only shows them.
+                listener = system.tree.place("listener", "listener", None)
+                listener.begin(NodeState.RUNNING)
+                listener.stats = gateway.figures
                 await gateway.stop.wait()
+                listener.mark(NodeState.STOPPED)
         except (StartFailed, SupervisorGaveUp) as failed:
             gateway.fail(_reason(failed))
             if gateway.mistake is None:

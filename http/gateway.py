@@ -97,6 +97,19 @@ class Gateway:
         self.settled.set()
         self.ended.set()
 
+    def figures(self) -> dict[str, object]:
+        """What the listeners' node shows in the actor tree."""
+        counters = self.counters
+        return {
+            "phase": self.phase.value,
+            "connections": len(self.connections),
+            "connections_total": counters.connections,
+            "connections_refused": counters.refused,
+            "messages_received": counters.messages_in,
+            "messages_sent": counters.messages_out,
+            "bytes_out": counters.bytes_out,
+        }
+
     @property
     def ready(self) -> bool:
         """Whether changes are taken and streamed right now."""
