@@ -84,8 +84,7 @@ ENUMS = {
     "AlertType": "METRIC LOG TRACE EVENT SYNTHETIC",
     "AlertStatus": "PENDING PROCESSING DEDUPLICATED CREATED_INCIDENT MERGED IGNORED RESOLVED",
     "AckStatus": "ACCEPTED DUPLICATE RATE_LIMITED REJECTED",
-    "IncidentUpdateType": "CREATED UPDATED STATE_CHANGED RESOLVED ASSIGNED COMMENT_ADDED"
-    " HEARTBEAT",
+    "IncidentUpdateType": "CREATED UPDATED STATE_CHANGED RESOLVED ASSIGNED COMMENT_ADDED HEARTBEAT",
     "ResolutionMethod": "AUTOMATED MANUAL AUTO_ASSISTED_MANUAL",
     "IncidentSortField": "CREATED_AT UPDATED_AT SEVERITY STATE",
     "SortOrder": "ASC DESC",
@@ -111,7 +110,9 @@ def test_the_fields_are_the_contracts() -> None:
     for kind in bare.type_map.values():
         kind.description = None
         if not isinstance(kind, GraphQLScalarType):
-            for member in (kind.values if isinstance(kind, GraphQLEnumType) else kind.fields).values():  # type: ignore[union-attr]  # noqa: E501
+            for member in (
+                kind.values if isinstance(kind, GraphQLEnumType) else kind.fields
+            ).values():  # type: ignore[union-attr]  # noqa: E501
                 member.description = None
                 for argument in getattr(member, "args", {}).values():
                     argument.description = None
