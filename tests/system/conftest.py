@@ -1,0 +1,14 @@
+"""What the system tests share."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from system.harness import LocalServer, local
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[LocalServer]:
+    """A server with an SQLite journal of its own, open to everybody."""
+    async with local(tmp_path) as running:
+        yield running
