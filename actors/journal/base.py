@@ -7,14 +7,18 @@ no holes; offset 0 is the place before the first event.
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from enum import StrEnum
 from typing import Protocol
 
 from attrs import field, frozen
 
-from incident_manager.actors.cursor import Cursor
+from incident_manager.actors.journal.reads import (
+    Bounds,
+    IncidentPage,
+    IncidentQuery,
+    Reads,
+    SortField,
+)
 from incident_manager.actors.model import Incident, KeyState, Micros, Record
-from incident_manager.actors.vocabulary import IncidentState, IncidentType, Severity
 
 __all__ = [
     "Answer",
@@ -55,20 +59,6 @@ class JournalUnavailable(Exception):
 
 class StaleHead(Exception):
     """An append named a head that is not the journal's: somebody else wrote in between."""
-
-
-@frozen
-class Bounds:
-    """What the journal holds: events ``oldest`` to ``head``; ``oldest == head + 1`` if none."""
-
-    epoch: str
-    oldest: int
-    head: int
-
-    @property
-    def cursor(self) -> Cursor:
-        """The place after the newest event."""
-        return Cursor(self.epoch, self.head)
 
 
 @frozen
@@ -145,55 +135,11 @@ class Chunk:
     examined: int
 
 
-class SortField(StrEnum):
-    """By what a page of incidents is sorted."""
+class Journal(Reads, Protocol):
+    """An open journal: :class:`~incident_manager.actors.journal.reads.Reads`, and the events.
 
-    CREATED_AT = "CREATED_AT"
-    UPDATED_AT = "UPDATED_AT"
-    SEVERITY = "SEVERITY"
-    STATE = "STATE"
-
-
-@frozen
-class IncidentQuery:
-    """Which incidents, in what order. Empty conditions filter nothing; all others must hold.
-
-    Either ``page`` (from 0) or ``after`` (an ``end_cursor``) says where; ``size`` is 1 to 100.
-    SEVERITY sorts by rank (P0 is the highest), STATE by the order of its declaration; equals
-    are ordered by creation, then id, in the same direction. ``labels`` must all be equal.
+    Every call may raise :class:`JournalUnavailable`.
     """
-
-    states: frozenset[IncidentState] = frozenset()
-    severities: frozenset[Severity] = frozenset()
-    sources: frozenset[str] = frozenset()
-    types: frozenset[IncidentType] = frozenset()
-    active_only: bool = False
-    assigned_to: str | None = None
-    labels: Mapping[str, str] = field(factory=dict)
-    created_after: Micros | None = None
-    created_before: Micros | None = None
-    sort: SortField = SortField.CREATED_AT
-    descending: bool = True
-    page: int = 0
-    size: int = 20
-    after: str | None = None
-
-
-@frozen
-class IncidentPage:
-    """A page of incidents, and the bounds of the journal in the same read transaction."""
-
-    incidents: tuple[Incident, ...]
-    cursors: tuple[str, ...]
-    """For every incident, the ``after`` that continues behind it (opaque)."""
-    total: int
-    has_next: bool
-    has_previous: bool
-    bounds: Bounds
-
-
-class Journal(Protocol):
-    """An open journal. Every call may raise :class:`JournalUnavailable`."""
 
     @property
     def location(self) -> str:
@@ -224,14 +170,6 @@ class Journal(Protocol):
 
     async def read_after(self, offset: int, limit: int) -> Chunk:
         """At most ``limit`` records with offsets greater than ``offset``."""
-        ...
-
-    async def incident(self, incident_id: str) -> Incident | None:
-        """The incident as it is now."""
-        ...
-
-    async def incidents(self, query: IncidentQuery) -> IncidentPage:
-        """A page of incidents; a bad ``after`` raises ValueError."""
         ...
 
     async def trim(self, *, keep: int, before: Micros, limit: int) -> int:

@@ -5,7 +5,7 @@ outlives a crash: reads wait until the journal is open again, writes are refused
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 import trio
 from attrs import frozen
@@ -14,15 +14,23 @@ from incident_manager.actors.journal.base import (
     Append,
     Bounds,
     Chunk,
-    IncidentPage,
-    IncidentQuery,
     Journal,
     JournalUnavailable,
     Loaded,
     Needs,
     OpenJournal,
 )
-from incident_manager.actors.model import Incident, Micros
+from incident_manager.actors.journal.reads import (
+    AlertPage,
+    AlertQuery,
+    CommentPage,
+    IncidentPage,
+    IncidentQuery,
+    SearchQuery,
+    Stats,
+    TimelinePage,
+)
+from incident_manager.actors.model import Alert, Incident, Micros
 from incident_manager.supervision import Child
 
 __all__ = ["Keeper", "Retention"]
@@ -155,6 +163,50 @@ class Keeper:
     async def incidents(self, query: IncidentQuery) -> IncidentPage:
         """As the port says; waits while the journal is not open."""
         return await (await self._ready()).incidents(query)
+
+    async def search(self, query: SearchQuery) -> IncidentPage:
+        """As the port says; waits while the journal is not open."""
+        return await (await self._ready()).search(query)
+
+    async def stats(self, query: IncidentQuery) -> Stats:
+        """As the port says; waits while the journal is not open."""
+        return await (await self._ready()).stats(query)
+
+    async def alert(self, alert_id: str) -> Alert | None:
+        """As the port says; waits while the journal is not open."""
+        return await (await self._ready()).alert(alert_id)
+
+    async def alerts(self, query: AlertQuery) -> AlertPage:
+        """As the port says; waits while the journal is not open."""
+        return await (await self._ready()).alerts(query)
+
+    async def incidents_by_id(self, ids: Iterable[str]) -> Mapping[str, Incident]:
+        """As the port says; waits while the journal is not open."""
+        return await (await self._ready()).incidents_by_id(ids)
+
+    async def related(
+        self, ids: Iterable[str], first: int, labels: Mapping[str, str] | None = None
+    ) -> Mapping[str, tuple[Incident, ...]]:
+        """As the port says; waits while the journal is not open."""
+        return await (await self._ready()).related(ids, first, labels)
+
+    async def alerts_of(
+        self, ids: Iterable[str], first: int, labels: Mapping[str, str] | None = None
+    ) -> Mapping[str, tuple[Alert, ...]]:
+        """As the port says; waits while the journal is not open."""
+        return await (await self._ready()).alerts_of(ids, first, labels)
+
+    async def comments_of(
+        self, ids: Iterable[str], first: int, after: str | None = None
+    ) -> Mapping[str, CommentPage]:
+        """As the port says; waits while the journal is not open."""
+        return await (await self._ready()).comments_of(ids, first, after)
+
+    async def timeline_of(
+        self, ids: Iterable[str], first: int, after: str | None = None
+    ) -> Mapping[str, TimelinePage]:
+        """As the port says; waits while the journal is not open."""
+        return await (await self._ready()).timeline_of(ids, first, after)
 
     async def trim(self, *, keep: int, before: Micros, limit: int) -> int:
         """As the port says; waits while the journal is not open."""
