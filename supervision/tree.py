@@ -102,6 +102,7 @@ class Tree:
                 raise DuplicateChild(f"{known.id} is there already")
             known.kind = kind
             known.stats = None
+            known.started_at = None
             return known
         node = Node(self, check_name(name), kind, parent)
         if parent.children_or_none is None:

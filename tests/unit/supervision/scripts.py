@@ -25,8 +25,9 @@ async def pass_time(seconds: float) -> None:
 class Life:
     """One run: ready after ``ready`` s; then after ``after`` s it does ``then``; and how it stops.
 
-    then: stay, fail, end.   stop: obey, ignore (leaves only when cancelled), shield (stays
-    ``linger`` s more, cancelled or not), fail (raises while it is being stopped).
+    then: stay, fail, end, interrupt.
+    stop: obey, ignore (leaves only when cancelled), shield (stays ``linger`` s more, cancelled or
+    not), fail (raises while it is being stopped).
     """
 
     ready: float = 0.0
@@ -96,9 +97,11 @@ class Actor:
         task_status.started()
         if await self._asked_within(child, math.inf if life.then == "stay" else life.after, life):
             return
-        log.add("died" if life.then == "fail" else "ended", name)
+        log.add("ended" if life.then == "end" else "died", name)
         if life.then == "fail":
             raise Crash(name)
+        if life.then == "interrupt":
+            raise KeyboardInterrupt(name)
 
     async def _asked_within(self, child: Child, seconds: float, life: Life) -> bool:
         asked = False
