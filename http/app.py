@@ -10,7 +10,6 @@ from typing import Any
 
 import trio
 from attrs import frozen
-from incident_manager.http.web import create_quart
 
 from incident_manager.actors.journal.base import Journal, OpenJournal
 from incident_manager.actors.journal.keeper import Retention
@@ -23,6 +22,7 @@ from incident_manager.http.gateway import Gateway, Phase
 from incident_manager.http.logs import configure_logging
 from incident_manager.http.settings import Settings
 from incident_manager.http.upgrade import websocket
+from incident_manager.http.web import create_quart
 from incident_manager.schema.projector import GraphQLProjector
 from incident_manager.supervision import NodeState, StartFailed, SupervisorGaveUp
 

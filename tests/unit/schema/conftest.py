@@ -1,6 +1,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+
 from unit.schema.desk import Desk, open_desk
 
 

@@ -1,21 +1,22 @@
-"""One caller's services over a memory journal: every command is decided and written at once."""
+"""One caller's services over a journal in memory, with a registry of its own."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
+from incident_manager.actors.answers import Caller
 from incident_manager.actors.commands import Command
-from incident_manager.actors.decision import Context, Outcome
+from incident_manager.actors.decision import Outcome
 from incident_manager.actors.errors import Refused
-from incident_manager.actors.ids import new_id
-from incident_manager.actors.journal.base import Append, Journal
+from incident_manager.actors.journal.base import Journal
 from incident_manager.actors.journal.memory import open_memory
-from incident_manager.actors.lifecycle import decide, needs
 from incident_manager.actors.model import Micros
+from incident_manager.actors.registry import Registry
 from incident_manager.actors.roles import Role
-from incident_manager.actors.state import WorkingSet
 from incident_manager.schema.execute import execute
 from incident_manager.schema.operation import Preparer
 from incident_manager.schema.services import ComponentHealth, Health, HealthState
+from incident_manager.supervision import ChildSpec, open_supervisor
 
 START: Micros = 1_700_000_000_000_000
 
@@ -25,6 +26,9 @@ class Desk:
         self.journal = journal
         self.principal_role = Role.ADMIN
         self.preparer = Preparer()
+        self.registry = Registry(
+            journal, lambda _head, _records: None, window=900_000_000, clock=self.now
+        )
         self._now = START
 
     def now(self) -> Micros:
@@ -39,27 +43,17 @@ class Desk:
         return Health(HealthState.DEGRADED, "1.2.3", 42, parts)
 
     async def ask(self, commands: Sequence[Command]) -> Sequence[Outcome | Refused]:
-        return [await self._ask(command) for command in commands]
+        return (await self.registry.ask(commands, Caller("rae", "rae"))).results
 
-    async def _ask(self, command: Command) -> Outcome | Refused:
-        now = self.now()
-        ctx = Context(now, "rae", "rae", (new_id(now), new_id(now + 1)))
-        state = WorkingSet((await self.journal.bounds()).head)
-        try:
-            state.learn(await self.journal.load(needs(command, ctx), now))
-            decision = decide(state, command, ctx)
-        except Refused as refused:
-            return refused
-        await self.journal.append(Append(state.head, decision.records))
-        return decision.outcome
-
-    async def run(self, query: str, **variables: object) -> dict[str, object]:
+    async def run(self, query: str, **variables: object) -> dict[str, Any]:
         """The result of a document with variables, as an ADMIN."""
         operation = self.preparer.prepare(query, None, variables, role=self.principal_role)
         return await execute(operation, self)
 
 
 @asynccontextmanager
-async def open_desk() -> AsyncIterator[Desk]:
+async def open_desk() -> AsyncGenerator[Desk, None]:
     async with open_memory() as journal:
-        yield Desk(journal)
+        desk = Desk(journal)
+        async with open_supervisor("root", [ChildSpec("registry", desk.registry.run)]):
+            yield desk

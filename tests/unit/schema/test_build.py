@@ -112,7 +112,7 @@ def test_the_fields_are_the_contracts() -> None:
         if not isinstance(kind, GraphQLScalarType):
             for member in (
                 kind.values if isinstance(kind, GraphQLEnumType) else kind.fields
-            ).values():  # type: ignore[union-attr]  # noqa: E501
+            ).values():  # type: ignore[union-attr]
                 member.description = None
                 for argument in getattr(member, "args", {}).values():
                     argument.description = None

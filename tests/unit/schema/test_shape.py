@@ -7,7 +7,6 @@ import pytest
 from graphql import ExecutionResult, GraphQLError, build_schema, execute, parse
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from unit.actors.builders import before_of, make_incident, make_record
 
 from incident_manager.actors.model import Resolution
 from incident_manager.actors.streams import StreamField
@@ -17,6 +16,7 @@ from incident_manager.schema.build import schema
 from incident_manager.schema.events import source_of
 from incident_manager.schema.operation import Preparer
 from incident_manager.schema.shape import GraphQLShape, shape_of
+from unit.actors.builders import before_of, make_incident, make_record
 
 PREPARER = Preparer()
 

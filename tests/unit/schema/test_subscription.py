@@ -6,7 +6,6 @@ import pytest
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from unit.actors.builders import before_of, make_alert, make_incident, make_record
 
 from incident_manager.actors.model import Incident, Record
 from incident_manager.actors.streams import StreamField, StreamFilter, matches
@@ -14,6 +13,7 @@ from incident_manager.actors.vocabulary import IncidentState, IncidentType, Seve
 from incident_manager.schema.errors import OperationRefused
 from incident_manager.schema.operation import Preparer
 from incident_manager.schema.subscription import Subscribed, subscribed
+from unit.actors.builders import before_of, make_alert, make_incident, make_record
 
 PREPARER = Preparer()
 
@@ -270,7 +270,7 @@ def _in_stream(stream: StreamField, record: Record) -> bool:
     }[stream]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(requests(), st.lists(records(), min_size=1, max_size=8))
 def test_a_filter_is_its_naive_predicate(
     request: tuple[StreamField, dict[str, Any]], events: list[Record]

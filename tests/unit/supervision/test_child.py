@@ -6,10 +6,10 @@ import pytest
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.supervision.scripts import Crash
 
 from incident_manager.supervision import Child, Tree
 from incident_manager.supervision.child import split
+from unit.supervision.scripts import Crash
 
 
 def new_child() -> Child:

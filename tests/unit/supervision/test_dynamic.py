@@ -7,7 +7,6 @@ import math
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
-from unit.supervision.scripts import Actor, Crash, Life, Log, pass_time
 
 from incident_manager.supervision import (
     Child,
@@ -21,6 +20,7 @@ from incident_manager.supervision import (
     open_dynamic,
     open_supervisor,
 )
+from unit.supervision.scripts import Actor, Crash, Life, Log, pass_time
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ import trio.testing
 from attrs import Factory, define, frozen
 from hypothesis import event, given
 from hypothesis import strategies as st
-from unit.supervision.scripts import Actor, Crash, Life, Log, pass_time
 
 from incident_manager.supervision import (
     Backoff,
@@ -34,6 +33,7 @@ from incident_manager.supervision import (
     open_dynamic,
     open_supervisor,
 )
+from unit.supervision.scripts import Actor, Crash, Life, Log, pass_time
 
 # Children act on whole seconds; blocks end between them, so that no tie decides an outcome.
 HALF = 0.5

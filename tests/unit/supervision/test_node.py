@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from unit.supervision.scripts import Crash
-
 from incident_manager.supervision import NodeState, Tree
+from unit.supervision.scripts import Crash
 
 
 def test_ids_are_paths() -> None:

@@ -7,9 +7,9 @@ import json
 import attrs
 import pytest
 import trio
-from unit.supervision.scripts import Crash, pass_time
 
 from incident_manager.supervision import NodeState, Tree
+from unit.supervision.scripts import Crash, pass_time
 
 
 async def test_it_shows_what_is_known_and_does_not_change_any_more(

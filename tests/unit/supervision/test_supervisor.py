@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
-from unit.supervision.scripts import Actor, Crash, Life, Log, pass_time
 
 from incident_manager.supervision import (
     Backoff,
@@ -27,6 +26,7 @@ from incident_manager.supervision import (
     Tree,
     open_supervisor,
 )
+from unit.supervision.scripts import Actor, Crash, Life, Log, pass_time
 
 STAY = Life()
 FAIL_AT_1 = Life(then="fail", after=1.0)

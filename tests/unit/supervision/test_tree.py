@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from unit.supervision.scripts import Crash
 
 from incident_manager.supervision import DuplicateChild, Node, NodeState, Tree
+from unit.supervision.scripts import Crash
 
 
 def test_find() -> None:

@@ -7,10 +7,10 @@ import trio
 import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.supervision.scripts import Crash
 
 from incident_manager.supervision import Change, ChangeKind, Node, NodeState, Tree, Watch
 from incident_manager.supervision.snapshot import NodeSnapshot
+from unit.supervision.scripts import Crash
 
 
 def told(change: Change) -> tuple[str, str, str | None]:

@@ -4,18 +4,6 @@ import pytest
 import trio
 import trio.testing
 from attrs import evolve
-from unit.actors.builders import (
-    SECOND,
-    START,
-    change,
-    make_alert,
-    make_comment,
-    make_history,
-    make_incident,
-    make_record,
-    write,
-)
-from unit.actors.journal.conftest import Opener
 
 from incident_manager.actors.cursor import Cursor
 from incident_manager.actors.journal.base import (
@@ -31,6 +19,18 @@ from incident_manager.actors.journal.base import (
 )
 from incident_manager.actors.model import KeyState
 from incident_manager.actors.vocabulary import AlertStatus, IncidentState, Kind, Severity
+from unit.actors.builders import (
+    SECOND,
+    START,
+    change,
+    make_alert,
+    make_comment,
+    make_history,
+    make_incident,
+    make_record,
+    write,
+)
+from unit.actors.journal.conftest import Opener
 
 
 class TestBounds:

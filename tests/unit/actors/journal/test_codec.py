@@ -1,12 +1,12 @@
 import msgspec
 import pytest
 from attrs import evolve
-from unit.actors.builders import change, make_alert, make_comment, make_incident, make_record
 
 from incident_manager.actors.journal.base import JournalError
 from incident_manager.actors.journal.codec import decode_incident, decode_record, encode
 from incident_manager.actors.model import Resolution
 from incident_manager.actors.vocabulary import IncidentState, Kind, ResolutionMethod
+from unit.actors.builders import change, make_alert, make_comment, make_incident, make_record
 
 
 def test_every_part_of_a_record_comes_back() -> None:

@@ -1,7 +1,7 @@
 import pytest
-from unit.actors.builders import make_history, write
 
 from incident_manager.actors.journal.memory import MemoryStore, open_memory
+from unit.actors.builders import make_history, write
 
 
 async def test_a_store_outlives_its_journals_and_a_new_one_is_a_new_epoch() -> None:

@@ -10,15 +10,6 @@ import pytest
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from unit.actors.builders import (
-    START,
-    before_of,
-    change,
-    make_alert,
-    make_incident,
-    make_record,
-    write,
-)
 
 from incident_manager.actors.journal.base import (
     Append,
@@ -38,6 +29,15 @@ from incident_manager.actors.vocabulary import (
     IncidentType,
     Kind,
     Severity,
+)
+from unit.actors.builders import (
+    START,
+    before_of,
+    change,
+    make_alert,
+    make_incident,
+    make_record,
+    write,
 )
 
 

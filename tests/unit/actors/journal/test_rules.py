@@ -3,10 +3,10 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.actors.builders import make_history
 
 from incident_manager.actors.journal.base import Append, Bounds
 from incident_manager.actors.journal.rules import check_batch, check_read, trim_to
+from unit.actors.builders import make_history
 
 
 @given(st.integers(0, 100), st.integers(0, 5))

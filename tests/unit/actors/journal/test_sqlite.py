@@ -13,7 +13,6 @@ import pytest
 import trio
 import trio.testing
 from attrs import evolve
-from unit.actors.builders import START, make_history, make_incident, make_record, write
 
 from incident_manager.actors.journal.base import (
     Append,
@@ -24,6 +23,7 @@ from incident_manager.actors.journal.base import (
 )
 from incident_manager.actors.journal.sqlite import SqliteJournal, open_sqlite
 from incident_manager.actors.journal.sqlite_schema import MIGRATIONS
+from unit.actors.builders import START, make_history, make_incident, make_record, write
 
 NEXT = (
     *MIGRATIONS,

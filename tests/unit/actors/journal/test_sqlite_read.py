@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unit.actors.builders import make_history, make_incident, make_record, write
 
 from incident_manager.actors.journal.base import IncidentQuery, JournalError, Needs, SortField
 from incident_manager.actors.journal.memory import open_memory
 from incident_manager.actors.journal.sqlite import open_sqlite
 from incident_manager.actors.vocabulary import IncidentState
+from unit.actors.builders import make_history, make_incident, make_record, write
 
 
 @pytest.mark.parametrize("sort", SortField)

@@ -8,13 +8,6 @@ from pathlib import Path
 import msgspec
 import pytest
 from attrs import evolve
-from unit.actors.builders import (
-    change,
-    make_alert,
-    make_comment,
-    make_incident,
-    make_record,
-)
 
 from incident_manager.actors.journal.base import Append
 from incident_manager.actors.journal.sqlite_file import connect, create
@@ -24,6 +17,13 @@ from incident_manager.actors.journal.sqlite_write import rows_of, trim, write
 from incident_manager.actors.model import Alert, Comment, Record
 from incident_manager.actors.timeline import TimelineEntry, timeline_entries
 from incident_manager.actors.vocabulary import AlertStatus, Kind
+from unit.actors.builders import (
+    change,
+    make_alert,
+    make_comment,
+    make_incident,
+    make_record,
+)
 
 
 @pytest.fixture
