@@ -1,5 +1,6 @@
 """GraphQL over HTTP (the GraphQL-over-HTTP specification, draft of stage 2)."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -8,7 +9,9 @@ from attrs import frozen
 from graphql import OperationType
 from quart import request
 from quart_trio.wrappers import TrioResponse
+from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import MethodNotAllowed, NotAcceptable
+from werkzeug.http import parse_accept_header
 
 from incident_manager.actors.errors import ErrorCode
 from incident_manager.http.replies import JSON, json_reply, text_reply
@@ -25,6 +28,7 @@ __all__ = ["GRAPHQL", "failure", "get", "media_type", "post", "read_request", "s
 GRAPHQL: Final = "application/graphql-response+json"
 
 _UTF8: Final = "; charset=utf-8"
+_CHARSET: Final = re.compile(r';\s*charset\s*=\s*"?utf-8"?', re.IGNORECASE)
 _STREAM: Final = (
     "A subscription cannot be answered here: send it over the WebSocket /graphql/ws"
     " (graphql-transport-ws)."
@@ -82,9 +86,12 @@ def media_type() -> str:
 
     Without a preference it is ``application/graphql-response+json`` (section "Legacy watershed").
     """
-    if "Accept" not in request.headers:
+    accept = ",".join(request.headers.getlist("Accept"))
+    if not accept:
         return GRAPHQL
-    found = request.accept_mimetypes.best_match((GRAPHQL, JSON))
+    # UTF-8 is what the types mean anyhow; Werkzeug takes types with parameters for others.
+    offered = parse_accept_header(_CHARSET.sub("", accept), MIMEAccept)
+    found = offered.best_match((GRAPHQL, JSON))
     if found is None:
         raise NotAcceptable(f"The answer can be had as {GRAPHQL} or {JSON}.")
     return found

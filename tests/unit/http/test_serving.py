@@ -1,0 +1,45 @@
+import pytest
+import trio
+import trio.testing
+
+from incident_manager.actors.errors import Unavailable
+from incident_manager.http.serving import (
+    PATIENCE,
+    change_in_time,
+    enter,
+    gateway,
+    read_in_time,
+    session,
+)
+from unit.http.served import recovering
+
+
+async def test_a_read_that_takes_too_long_is_given_up(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    started = trio.current_time()
+    with pytest.raises(trio.TooSlowError), read_in_time():
+        await trio.sleep_forever()
+    assert trio.current_time() - started == pytest.approx(PATIENCE)
+
+
+async def test_of_a_change_that_takes_too_long_nobody_knows_the_outcome(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    with pytest.raises(Unavailable) as raised, change_in_time():
+        await trio.sleep_forever()
+    assert not raised.value.known
+
+
+async def test_what_is_in_time_is_left_alone() -> None:
+    with change_in_time(), read_in_time():
+        await trio.lowlevel.checkpoint()
+
+
+async def test_a_request_without_a_caller_has_no_session() -> None:
+    served = recovering()
+    async with served.app.test_request_context("/health"):
+        enter(served.gateway, None)
+        assert gateway() is served.gateway
+        with pytest.raises(RuntimeError, match="no caller"):
+            session()
