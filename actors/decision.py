@@ -42,16 +42,21 @@ class Decision:
 
 
 def found(
-    state: WorkingSet, ctx: Context, incident_id: str, expected_version: int | None = None
+    state: WorkingSet,
+    ctx: Context,
+    incident_id: str,
+    expected_version: int | None = None,
+    *,
+    field: str = "id",
 ) -> Incident:
-    """The incident that a command names.
+    """The incident that a command names in ``field``.
 
     Raises :class:`Refused`: NOT_FOUND, also for one outside the principal's selectors, and
     CONFLICT where its version is not the expected one.
     """
     incident = state.incident(incident_id)
     if incident is None or any(incident.labels.get(k) != v for k, v in ctx.selectors.items()):
-        raise Refused(ErrorCode.NOT_FOUND, f"There is no incident {incident_id}.", "id")
+        raise Refused(ErrorCode.NOT_FOUND, f"There is no incident {incident_id}.", field)
     if expected_version is not None and incident.version != expected_version:
         raise Refused(
             ErrorCode.CONFLICT,

@@ -26,12 +26,13 @@ _RING = 4096  # records kept in memory
 class Seat:
     """The place of one live subscription in the fan-out.
 
-    ``position`` is the offset up to which everything has been offered or does not concern it.
+    ``position`` is the offset up to which everything has been offered or does not concern it,
+    as long as it is ``taken`` also everything up to the hub's position.
     ``leave`` is called, at most once, when the hub takes the seat away, with the failure if its
     events cannot be projected; it must not block.
     """
 
-    __slots__ = ("filter", "leave", "position", "shape", "sink")
+    __slots__ = ("filter", "leave", "position", "shape", "sink", "taken")
 
     def __init__(
         self,
@@ -46,6 +47,7 @@ class Seat:
         self.filter = wanted
         self.position = position
         self.leave = leave
+        self.taken = False
 
 
 _Bucket = dict[Shape, dict[Seat, None]]
@@ -108,8 +110,10 @@ class Hub:
                     await self._publish()
         finally:
             self.running = False
-            self._flush()
-            self._clear()
+            try:
+                self._flush()
+            finally:
+                self._clear()
 
     def _statistics(self) -> dict[str, object]:
         return {
@@ -131,6 +135,7 @@ class Hub:
                 # Retention was faster than the fan-out: the readers say the gap themselves.
                 self._clear()
                 self.position = max(self.position, chunk.examined)
+                self._tell_moved()
                 return
         for record in records:
             self._fan_out(record)
@@ -155,7 +160,7 @@ class Hub:
                     try:
                         payload = self._projections.flat(shape, record, self.epoch)
                     except Exception as failure:  # noqa: BLE001 -- ends these, not the others
-                        broken.append((failure, list(seats)))
+                        broken.append((failure, [s for s in seats if s.position < offset]))
                         continue
                     for seat in seats:
                         if seat.position >= offset:
@@ -175,9 +180,9 @@ class Hub:
                 self._unseat(seat, cause)
 
     def _flush(self) -> None:
-        for outlet in self._touched:
+        while self._touched:
+            outlet, _ = self._touched.popitem()  # first: one that raises is not tried again
             outlet.flush()
-        self._touched.clear()
 
     def _tell_moved(self) -> None:
         self._moved.set()
@@ -197,22 +202,25 @@ class Hub:
         if bucket is None:
             bucket = lane.add(seat.filter, {})
         bucket.setdefault(seat.shape, {})[seat] = None
+        seat.taken = True
         self.seats += 1
         return True
 
     def depart(self, seat: Seat) -> int:
         """Give a seat back (if it is still taken) and get the position to read on from."""
+        if not seat.taken:
+            return seat.position
+        seat.taken = False
+        seat.position = max(seat.position, self.position)
+        self.seats -= 1
         lane = self._lanes[seat.shape.field]
-        bucket = lane.get(seat.filter)
-        seats = None if bucket is None else bucket.get(seat.shape)
-        if bucket is not None and seats is not None and seat in seats:
-            seat.position = max(seat.position, self.position)
-            self.seats -= 1
-            del seats[seat]
-            if not seats:
-                del bucket[seat.shape]
-            if not bucket:
-                lane.remove(seat.filter)
+        bucket = lane[seat.filter]
+        seats = bucket[seat.shape]
+        del seats[seat]
+        if not seats:
+            del bucket[seat.shape]
+        if not bucket:
+            lane.remove(seat.filter)
         return seat.position
 
     def _unseat(self, seat: Seat, cause: Exception | None) -> None:

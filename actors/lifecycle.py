@@ -192,7 +192,8 @@ def _escalate(state: WorkingSet, command: c.EscalateIncident, ctx: Context) -> D
 def _link(state: WorkingSet, command: c.LinkIncidents, ctx: Context) -> Decision:
     if command.id == command.related_id:
         raise Refused(ErrorCode.BAD_USER_INPUT, "relatedId names the incident itself", "relatedId")
-    near, far = found(state, ctx, command.id), found(state, ctx, command.related_id)
+    near = found(state, ctx, command.id)
+    far = found(state, ctx, command.related_id, field="relatedId")
     first = succeed(ctx, state.head, Kind.LINK, near, related_id=far.id)
     second = succeed(ctx, state.head + 1, Kind.LINK, far, related_id=near.id)
     return Decision((first, second), _one(first).outcome)

@@ -85,12 +85,15 @@ class _Pairs:
 _TITLE = _Text(1, 500)
 _NAME = _Text(1, 255)
 _LONG = _Text(kb=64)
+_ID = _Text(1, 64)  # whether it is one of ours is for the lookup to say
 _LABELS = _Pairs(64, _Text(1, 128), _Text(0, 1024))
 _PEOPLE = _Each(64, _NAME)
 _SERVICES = _Each(256, _NAME)
 
 # Field of the command -> its name in the contract, and its limit.
 _LIMITS: dict[str, tuple[str, _Check]] = {
+    "id": ("id", _ID),
+    "related_id": ("relatedId", _ID),
     "title": ("title", _TITLE),
     "description": ("description", _LONG),
     "source": ("source", _NAME),

@@ -40,6 +40,11 @@ class _Layered(Generic[K, V]):
     def __len__(self) -> int:
         return len(self._kept)
 
+    def forget(self, key: K) -> None:
+        """Know nothing of a key: it must be loaded again before it is looked up."""
+        self._scratch.pop(key, None)
+        self._kept.pop(key, None)
+
     def learn(self, key: K, value: V) -> None:
         """Keep what the journal says; what the scratch layer holds is newer and stays on top."""
         self._kept[key] = value
@@ -155,6 +160,10 @@ class WorkingSet:
         place = (incident.scope, incident.fingerprint)
         if place not in self._fingerprints:
             return  # unknown stays unknown, until somebody needs it
+        if not self._knows_fingerprint(place):
+            # Its other incidents have given way, so nobody in this batch has asked for it.
+            self._fingerprints.forget(place)
+            return
         others = [i for i in self._fingerprints[place] if i != incident.id]
         if incident.is_active:
             others.append(incident.id)

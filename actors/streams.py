@@ -83,7 +83,8 @@ def matches(stream: StreamField, wanted: StreamFilter, record: Record) -> bool:
     if isinstance(subject, Alert):
         incident = record.incident
         if incident is None:
-            bound = wanted.states is not None or wanted.assigned_to is not None
+            state, assignee = wanted.states is not None, wanted.assigned_to is not None
+            bound = state or assignee or wanted.active_only  # to an incident, and it has none
             return not bound and _severity(wanted, subject.severity)
         return _moving(wanted, incident.state, subject.severity, incident.assignees)
     if _moving(wanted, subject.state, subject.severity, subject.assignees):
@@ -183,6 +184,9 @@ class FilterIndex(Generic[T]):
 
     def __len__(self) -> int:
         return len(self._buckets)
+
+    def __getitem__(self, wanted: StreamFilter) -> T:
+        return self._buckets[wanted]
 
     def get(self, wanted: StreamFilter) -> T | None:
         """The bucket of a filter, if there is one."""

@@ -76,9 +76,11 @@ class Subscription:
     @property
     def position(self) -> int:
         """The offset up to which everything is in the outbox or does not concern it."""
-        if self._seat is None:
+        seat = self._seat
+        if seat is None:
             return self._position
-        return max(self._seat.position, self._streams.hub.position)
+        # A seat that was taken away, which its task has not read yet, stays where it was.
+        return max(seat.position, self._streams.hub.position) if seat.taken else seat.position
 
     @property
     def lag(self) -> int:

@@ -5,7 +5,8 @@ outlives a crash: reads wait until the journal is open again, writes are refused
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TypeVar
 
 import trio
 from attrs import frozen
@@ -37,6 +38,7 @@ __all__ = ["Keeper", "Retention"]
 
 _log = logging.getLogger(__name__)
 _TRIM_STEP = 1_000
+_T = TypeVar("_T")
 
 
 @frozen
@@ -124,14 +126,21 @@ class Keeper:
         """Where the data lies."""
         return "" if self._journal is None else self._journal.location
 
-    async def _ready(self) -> Journal:
-        while self._journal is None:
-            await self._opened.wait()
-        return self._journal
+    async def _read(self, read: Callable[[Journal], Awaitable[_T]]) -> _T:
+        """Read from the open journal, and again from the next if it is closed meanwhile."""
+        while True:
+            while self._journal is None:
+                await self._opened.wait()
+            journal = self._journal
+            try:
+                return await read(journal)
+            except JournalUnavailable:
+                if self._journal is journal:
+                    raise
 
     async def bounds(self) -> Bounds:
         """As the port says; waits while the journal is not open."""
-        return await (await self._ready()).bounds()
+        return await self._read(lambda journal: journal.bounds())
 
     async def load(self, needs: Needs, now: Micros, since: Micros) -> Loaded:
         """As the port says; refused while the journal is not open."""
@@ -154,63 +163,68 @@ class Keeper:
 
     async def read_after(self, offset: int, limit: int) -> Chunk:
         """As the port says; waits while the journal is not open."""
-        return await (await self._ready()).read_after(offset, limit)
+        return await self._read(lambda journal: journal.read_after(offset, limit))
 
     async def incident(self, incident_id: str) -> Incident | None:
         """As the port says; waits while the journal is not open."""
-        return await (await self._ready()).incident(incident_id)
+        return await self._read(lambda journal: journal.incident(incident_id))
 
     async def incidents(self, query: IncidentQuery) -> IncidentPage:
         """As the port says; waits while the journal is not open."""
-        return await (await self._ready()).incidents(query)
+        return await self._read(lambda journal: journal.incidents(query))
 
     async def search(self, query: SearchQuery) -> IncidentPage:
         """As the port says; waits while the journal is not open."""
-        return await (await self._ready()).search(query)
+        return await self._read(lambda journal: journal.search(query))
 
     async def stats(self, query: IncidentQuery) -> Stats:
         """As the port says; waits while the journal is not open."""
-        return await (await self._ready()).stats(query)
+        return await self._read(lambda journal: journal.stats(query))
 
     async def alert(self, alert_id: str) -> Alert | None:
         """As the port says; waits while the journal is not open."""
-        return await (await self._ready()).alert(alert_id)
+        return await self._read(lambda journal: journal.alert(alert_id))
 
     async def alerts(self, query: AlertQuery) -> AlertPage:
         """As the port says; waits while the journal is not open."""
-        return await (await self._ready()).alerts(query)
+        return await self._read(lambda journal: journal.alerts(query))
 
     async def incidents_by_id(self, ids: Iterable[str]) -> Mapping[str, Incident]:
         """As the port says; waits while the journal is not open."""
-        return await (await self._ready()).incidents_by_id(ids)
+        wanted = tuple(ids)  # a read that is repeated needs them again
+        return await self._read(lambda journal: journal.incidents_by_id(wanted))
 
     async def related(
         self, ids: Iterable[str], first: int, labels: Mapping[str, str] | None = None
     ) -> Mapping[str, tuple[Incident, ...]]:
         """As the port says; waits while the journal is not open."""
-        return await (await self._ready()).related(ids, first, labels)
+        wanted = tuple(ids)  # a read that is repeated needs them again
+        return await self._read(lambda journal: journal.related(wanted, first, labels))
 
     async def alerts_of(
         self, ids: Iterable[str], first: int, labels: Mapping[str, str] | None = None
     ) -> Mapping[str, tuple[Alert, ...]]:
         """As the port says; waits while the journal is not open."""
-        return await (await self._ready()).alerts_of(ids, first, labels)
+        wanted = tuple(ids)  # a read that is repeated needs them again
+        return await self._read(lambda journal: journal.alerts_of(wanted, first, labels))
 
     async def comments_of(
         self, ids: Iterable[str], first: int, after: str | None = None
     ) -> Mapping[str, CommentPage]:
         """As the port says; waits while the journal is not open."""
-        return await (await self._ready()).comments_of(ids, first, after)
+        wanted = tuple(ids)  # a read that is repeated needs them again
+        return await self._read(lambda journal: journal.comments_of(wanted, first, after))
 
     async def timeline_of(
         self, ids: Iterable[str], first: int, after: str | None = None
     ) -> Mapping[str, TimelinePage]:
         """As the port says; waits while the journal is not open."""
-        return await (await self._ready()).timeline_of(ids, first, after)
+        wanted = tuple(ids)  # a read that is repeated needs them again
+        return await self._read(lambda journal: journal.timeline_of(wanted, first, after))
 
     async def trim(self, *, keep: int, before: Micros, limit: int) -> int:
         """As the port says; waits while the journal is not open."""
-        return await (await self._ready()).trim(keep=keep, before=before, limit=limit)
+        return await self._read(lambda journal: journal.trim(keep=keep, before=before, limit=limit))
 
     async def probe(self) -> None:
         """As the port says; refused while the journal is not open."""
