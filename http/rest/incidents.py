@@ -26,7 +26,7 @@ from incident_manager.schema.pages import connection
 __all__ = ["listing", "one", "resolve"]
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
-_NEUTRAL: Final = ResolveIncident("", ResolutionMethod.MANUAL, "")
+_NEUTRAL: Final = ResolveIncident("-", ResolutionMethod.MANUAL, "")
 
 
 def read_id(text: str) -> str:

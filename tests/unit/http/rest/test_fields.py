@@ -6,7 +6,7 @@ from incident_manager.actors.vocabulary import ResolutionMethod, Severity
 from incident_manager.http.rest.fields import Fields, read_choice, read_time
 from incident_manager.http.rest.problems import FieldError, InvalidFields
 
-NEUTRAL = ResolveIncident("", ResolutionMethod.MANUAL, "-")
+NEUTRAL = ResolveIncident("-", ResolutionMethod.MANUAL, "-")
 
 
 @pytest.mark.parametrize("text", ["p1", "P1"])
