@@ -9,9 +9,11 @@ from quart import g, request
 from quart_trio import QuartTrio
 from quart_trio.wrappers import TrioResponse
 
+from incident_manager.actors.errors import ErrorCode, Refused
 from incident_manager.actors.roles import Role
 from incident_manager.http import debug, graphql_http, health
 from incident_manager.http.gateway import Gateway
+from incident_manager.http.hosts import is_rebound
 from incident_manager.http.replies import json_reply
 from incident_manager.http.rest import alerts, incidents
 from incident_manager.http.rest.idempotency import REPLAYED
@@ -25,6 +27,7 @@ _log: Final = logging.getLogger(__name__)
 
 _PROBLEM: Final = "application/problem+json"
 _GRAPHQL: Final = "/graphql"
+_REBOUND: Final = "Without credentials the server answers to localhost and to addresses only."
 
 
 @frozen
@@ -76,6 +79,8 @@ def create_quart(gateway: Gateway) -> QuartTrio:
 
     async def admit() -> None:
         """Find out who asks, and whether they may."""
+        if is_rebound(gateway.settings, request.headers.get("Host")):
+            raise Refused(ErrorCode.FORBIDDEN, _REBOUND, "Host")
         endpoint = request.endpoint
         least = None if endpoint is None else _LEAST[endpoint]
         if least is None or request.method == "OPTIONS":
