@@ -1,5 +1,6 @@
 """OTP-style supervision on Trio. Knows nothing of what it supervises; usable by itself."""
 
+from .adoption import Adoption
 from .child import CANCEL_GRACE, Body, Child
 from .child_spec import Backoff, ChildSpec, Restart, Strategy
 from .dynamic import DynamicStatistics, DynamicSupervisor, open_dynamic
@@ -13,13 +14,15 @@ from .errors import (
 )
 from .intensity import Intensity, Window
 from .node import Failure, Node, NodeState, Stats
+from .opening import open_supervisor
 from .snapshot import NodeSnapshot, TreeSnapshot
-from .supervisor import Supervisor, open_supervisor
+from .supervisor import Supervisor
 from .tree import Tree
 from .watch import Change, ChangeKind, Watch
 
 __all__ = [
     "CANCEL_GRACE",
+    "Adoption",
     "Backoff",
     "Body",
     "Change",

@@ -9,13 +9,15 @@ from types import TracebackType
 import trio
 from attrs import frozen
 
-from .child import CANCEL_GRACE, Body, Child, split
+from .adoption import Adoption
+from .brood import Brood
+from .child import Body, Child, split
 from .child_spec import check_name
 from .errors import SupervisorStopped, only
 from .node import Node, NodeState, Stats
 from .tree import Tree
 
-__all__ = ["Adoption", "DynamicStatistics", "DynamicSupervisor", "open_dynamic"]
+__all__ = ["DynamicStatistics", "DynamicSupervisor", "open_dynamic"]
 
 
 @frozen
@@ -53,8 +55,7 @@ class DynamicSupervisor:
     """
 
     __slots__ = (
-        "_children",
-        "_emptied",
+        "_brood",
         "_failed",
         "_given",
         "_manager",
@@ -93,8 +94,7 @@ class DynamicSupervisor:
         self._node: Node | None = None
         self._nursery: trio.Nursery | None = None
         self._manager: AbstractAsyncContextManager[trio.Nursery] | None = None
-        self._children: dict[str, Child] | None = None  # made at the first child
-        self._emptied: trio.Event | None = None
+        self._brood = Brood()
         self._given: Node | None = None  # by the static supervisor that runs it
         self._open = False
         self._own = False
@@ -108,7 +108,7 @@ class DynamicSupervisor:
 
     def statistics(self) -> DynamicStatistics:
         """Return its counts."""
-        return DynamicStatistics(len(self._children or ()), self._started, self._failed)
+        return DynamicStatistics(len(self._brood), self._started, self._failed)
 
     # --- its own life ---
 
@@ -209,43 +209,14 @@ class DynamicSupervisor:
             node.tree.detach(node)
 
     async def _stop(self, *, at_once: bool) -> None:
-        """Ask all, cancel after the timeout who is left, wait until all have left."""
         self._open = False
         if self._own and self._node is not None:
             self._node.mark(NodeState.STOPPING)
-        try:
-            if self.shutdown > 0 and not at_once:
-                self._ask_all()
-                with trio.move_on_after(self.shutdown):
-                    await self._empty()
-        finally:
-            for child in self._alive():
-                child.scope.cancel()
-            self._ask_all()  # after the scope: one that waits to be asked is cancelled as well
-            with trio.CancelScope(shield=True):
-                with trio.move_on_after(CANCEL_GRACE):
-                    await self._empty()
-                for child in self._alive():
-                    child.node.mark_overrun()
-                await self._empty()
-
-    def _ask_all(self) -> None:
-        for child in self._alive():
-            if not child.asked:
-                child.node.mark(NodeState.STOPPING)
-                child.ask()
-
-    def _alive(self) -> tuple[Child, ...]:
-        return tuple((self._children or {}).values())
-
-    async def _empty(self) -> None:
-        while self._children:
-            self._emptied = trio.Event()
-            await self._emptied.wait()
+        await self._brood.stop(0.0 if at_once else self.shutdown)
 
     def _figures(self) -> Mapping[str, object]:
         return {
-            "alive": len(self._children or ()),
+            "alive": len(self._brood),
             "started": self._started,
             "failed": self._failed,
         }
@@ -269,8 +240,8 @@ class DynamicSupervisor:
             DuplicateChild: one of this id is alive.
             ValueError: the id is empty or has a dot.
         """
-        child = self._admit(id, kind, stats, None)
-        assert self._nursery is not None  # noqa: S101 - _admit refuses otherwise
+        child = self.admit(id, kind, stats, None)
+        assert self._nursery is not None  # noqa: S101 - admit() refuses otherwise
         self._nursery.start_soon(self._run_child, child, body, name=child.node.id)
         return child.node
 
@@ -305,7 +276,7 @@ class DynamicSupervisor:
         Raises:
             KeyError: there is no such child (any more).
         """
-        child = (self._children or {})[child_id]
+        child = self._brood[child_id]
         grace = self.shutdown if shutdown is None else shutdown
         child.node.mark(NodeState.STOPPING)
         if grace > 0:
@@ -314,21 +285,21 @@ class DynamicSupervisor:
             child.scope.cancel()
         child.ask()
 
-    def _admit(
+    def admit(
         self,
         name: str,
         kind: str,
         stats: Stats | None,
         on_stop: Callable[[], None] | None,
     ) -> Child:
+        """Take a child in; raises as ``start_child`` does (for adoptions and itself)."""
         if not self._open or self._node is None:
             raise SupervisorStopped(f"dynamic supervisor {self.id!r} takes no child")
         node = self._node.tree.attach(self._node, name, kind)
         node.stats = stats
         node.begin(NodeState.RUNNING)
-        if self._children is None:
-            self._children = {}
-        child = self._children[name] = Child(node, on_stop=on_stop)
+        child = Child(node, on_stop=on_stop)
+        self._brood.add(child)
         self._started += 1
         return child
 
@@ -337,78 +308,26 @@ class DynamicSupervisor:
             with child.scope:
                 await body(child)
         except Exception as error:  # noqa: BLE001 - recorded, and touches nobody else
-            self._record(child, error)
+            self.record(child, error)
         except BaseExceptionGroup as group:
             failure, rest = split(group)
-            self._record(child, failure)
+            self.record(child, failure)
             if rest is not None:
                 raise rest from None
         finally:
-            self._leave(child)
+            self.leave(child)
 
-    def _record(self, child: Child, failure: Exception | None) -> None:
+    def record(self, child: Child, failure: Exception | None) -> None:
+        """Record how a child ended (for adoptions and itself)."""
         if failure is not None and self._node is not None:
             self._failed += 1
             self._node.fail(failure, child=child.node)
 
-    def _leave(self, child: Child) -> None:
-        if self._children is not None:
-            del self._children[child.node.name]
-            if not self._children:
-                self._children = None
-                if self._emptied is not None:
-                    self._emptied.set()
+    def leave(self, child: Child) -> None:
+        """Let a child go that has ended (for adoptions and itself)."""
+        self._brood.remove(child)
         child.node.state = NodeState.STOPPED
         child.node.tree.detach(child.node)
-
-
-class Adoption:
-    """The block of an adopted child; made by :meth:`DynamicSupervisor.adopt`."""
-
-    __slots__ = ("_child", "_id", "_kind", "_on_stop", "_stats", "_supervisor")
-
-    def __init__(
-        self,
-        supervisor: DynamicSupervisor,
-        id: str,  # noqa: A002
-        kind: str,
-        stats: Stats | None,
-        on_stop: Callable[[], None] | None,
-    ) -> None:
-        self._supervisor = supervisor
-        self._id = id
-        self._kind = kind
-        self._stats = stats
-        self._on_stop = on_stop
-        self._child: Child | None = None
-
-    async def __aenter__(self) -> Child:
-        """Make the calling task's block a child."""
-        child = self._supervisor._admit(self._id, self._kind, self._stats, self._on_stop)
-        child.scope.__enter__()
-        self._child = child
-        return child
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool:
-        """Leave the supervisor; record what the block raised and let it travel on."""
-        child = self._child
-        assert child is not None  # noqa: S101 - set by __aenter__
-        try:
-            caught = child.scope.__exit__(kind, error, trace)
-            if error is not None and not caught:
-                self._supervisor._record(child, split(error)[0])
-        except BaseException as left:
-            # The scope took its Cancelled out of a group: what is left is what counts.
-            self._supervisor._record(child, split(left)[0])
-            raise
-        finally:
-            self._supervisor._leave(child)
-        return caught
 
 
 def open_dynamic(

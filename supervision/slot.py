@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import trio
@@ -17,7 +18,7 @@ from .plan import Phase
 if TYPE_CHECKING:
     from .supervisor import Supervisor
 
-__all__ = ["Request", "Slot"]
+__all__ = ["Readiness", "Request", "Slot", "next_alarm", "run_slot"]
 
 
 @define(eq=False)
@@ -95,6 +96,18 @@ class Slot:
         """Cancel a stopping ``child`` before its timeout is over."""
         child.scope.cancel()
         self.leave_by = min(self.leave_by, trio.current_time() + CANCEL_GRACE)
+
+
+def next_alarm(slots: Iterable[Slot], now: float) -> float:
+    """Return when a supervisor must look again although nothing happened (trio clock)."""
+    alarm = math.inf
+    for slot in slots:
+        # one that is due and still waits, waits for its turn, which will wake the supervisor
+        if slot.phase is Phase.WAITING and slot.not_before > now:
+            alarm = min(alarm, slot.not_before)
+        elif slot.phase is Phase.STOPPING and not slot.node.overrun:
+            alarm = min(alarm, slot.leave_by)
+    return alarm
 
 
 class Readiness(trio.TaskStatus[object]):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 
 import trio
 
@@ -15,10 +14,10 @@ from .errors import ChildEnded, StartFailed, SupervisorGaveUp, SupervisorStopped
 from .intensity import Intensity, Window
 from .node import Node, NodeState
 from .plan import LIVE, Phase, affected, may_start, may_stop
-from .slot import Readiness, Request, Slot, run_slot
+from .slot import Readiness, Request, Slot, next_alarm, run_slot
 from .tree import Tree
 
-__all__ = ["Supervisor", "open_supervisor"]
+__all__ = ["Supervisor"]
 
 
 class Supervisor:
@@ -231,7 +230,7 @@ class Supervisor:
                 if self._node is not None and self._node.state is NodeState.STARTING:
                     self._node.mark(NodeState.RUNNING)
                 task_status.started(self)
-            with trio.move_on_at(self._alarm(now)):
+            with trio.move_on_at(next_alarm(self._slots.values(), now)):
                 await self._wake.wait()
             self._wake = trio.Event()
 
@@ -267,17 +266,6 @@ class Supervisor:
         slot.node.begin(NodeState.STARTING)
         ready = Readiness(slot, self._is_ready)
         nursery.start_soon(run_slot, self, slot, child, ready, name=slot.node.id)
-
-    def _alarm(self, now: float) -> float:
-        """Return when to look again although nothing happened (trio clock)."""
-        alarm = math.inf
-        for slot in self._slots.values():
-            # one that is due and still waits, waits for its turn, which will wake us
-            if slot.phase is Phase.WAITING and slot.not_before > now:
-                alarm = min(alarm, slot.not_before)
-            elif slot.phase is Phase.STOPPING and not slot.node.overrun:
-                alarm = min(alarm, slot.leave_by)
-        return alarm
 
     # --- decisions ---
 
@@ -346,69 +334,3 @@ class Supervisor:
 
     def _budget(self) -> int:
         return self._window.left(trio.current_time())
-
-
-@asynccontextmanager
-async def open_supervisor(
-    id: str,  # noqa: A002
-    specs: Sequence[ChildSpec],
-    *,
-    strategy: Strategy = Strategy.ONE_FOR_ONE,
-    intensity: Intensity = Intensity(),  # noqa: B008 - a frozen value
-    tree: Tree | None = None,
-) -> AsyncGenerator[Supervisor, None]:
-    """Run a supervisor beside a block: inside it all children are started and ready.
-
-    On leaving the block the children are stopped in reverse. If the supervisor gives up, the block
-    is cancelled. What the block raises comes out as it is; if cancellation or a second failure
-    meets it, both come out in a group.
-
-    Raises:
-        StartFailed: a child failed in the first start (before the block).
-        SupervisorGaveUp: its children failed too often.
-    """
-    supervisor = Supervisor(id, specs, strategy=strategy, intensity=intensity, tree=tree)
-    wrapped: BaseException | None = None
-    try:
-        async with trio.open_nursery() as nursery:
-            scope, done = trio.CancelScope(), trio.Event()
-            await nursery.start(_run_beside, supervisor, scope, done)
-            # From here on the children outlive the block, even if all is cancelled.
-            scope.shield = True
-            raised: Exception | None = None
-            try:
-                yield supervisor
-            except Exception as error:  # noqa: BLE001 - raised again below
-                raised = error
-            finally:
-                scope.shield = False
-                supervisor.begin_stop()
-            if raised is not None:
-                await _stopped_with(raised, done)
-    except BaseExceptionGroup as group:
-        wrapped = only(group)
-    if wrapped is not None:
-        raise wrapped
-
-
-async def _run_beside(
-    supervisor: Supervisor,
-    scope: trio.CancelScope,
-    done: trio.Event,
-    *,
-    task_status: trio.TaskStatus[object],
-) -> None:
-    with scope:
-        try:
-            await supervisor.run(task_status=task_status)
-        finally:
-            done.set()
-
-
-async def _stopped_with(raised: Exception, done: trio.Event) -> None:
-    """Wait for the orderly stop, then raise what the block raised, and lose nothing."""
-    try:
-        await done.wait()
-    except trio.Cancelled as cancelled:
-        raise BaseExceptionGroup("block failed, then cancelled", [raised, cancelled]) from None
-    raise raised
