@@ -130,6 +130,7 @@ class Subscription:
 
     async def _live(self) -> None:
         """Wait until the hub takes the seat away."""
+        failure: Exception | None = None
         while True:
             with trio.move_on_at(self._beat) as beat:
                 failure = await self._control.receive()

@@ -2,8 +2,6 @@
 
 import pytest
 from attrs import evolve
-from unit.actors.builders import SECOND
-from unit.actors.support import WINDOW, Desk, fold, make_create, make_submit
 
 from incident_manager.actors import commands as c
 from incident_manager.actors.alerting import alert_needs, scope_of
@@ -18,6 +16,8 @@ from incident_manager.actors.vocabulary import (
     ResolutionMethod,
     Severity,
 )
+from unit.actors.builders import SECOND
+from unit.actors.support import WINDOW, Desk, fold, make_create, make_submit
 
 FIRES = make_submit(source_key="k1")
 GONE = evolve(FIRES, resolved=True)

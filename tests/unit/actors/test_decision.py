@@ -1,7 +1,5 @@
 import pytest
 from attrs import evolve
-from unit.actors.builders import SECOND, make_comment, make_incident
-from unit.actors.support import Desk
 
 from incident_manager.actors.decision import found, succeed
 from incident_manager.actors.errors import ErrorCode, Refused
@@ -9,6 +7,8 @@ from incident_manager.actors.journal.base import Loaded
 from incident_manager.actors.model import Before
 from incident_manager.actors.state import WorkingSet
 from incident_manager.actors.vocabulary import Kind, Severity
+from unit.actors.builders import SECOND, make_comment, make_incident
+from unit.actors.support import Desk
 
 INCIDENT = make_incident(labels={"tenant": "acme", "a": "1"}, version=4)
 

@@ -4,8 +4,6 @@ from typing import get_args
 
 import pytest
 from attrs import evolve
-from unit.actors.builders import SECOND
-from unit.actors.support import Desk, make_create, make_submit
 
 from incident_manager.actors import commands as c
 from incident_manager.actors.commands import Command
@@ -14,6 +12,8 @@ from incident_manager.actors.journal.base import Needs
 from incident_manager.actors.lifecycle import TRANSITIONS, needs
 from incident_manager.actors.model import Comment, Incident, Resolution
 from incident_manager.actors.vocabulary import IncidentState, Kind, ResolutionMethod, Severity
+from unit.actors.builders import SECOND
+from unit.actors.support import Desk, make_create, make_submit
 
 NEW, INVESTIGATING, IDENTIFIED, MONITORING, RESOLVED, CLOSED = IncidentState
 
