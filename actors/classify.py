@@ -32,4 +32,5 @@ def classify(
 
 def source_key(source: str, external_id: str | None) -> str | None:
     """The source key of an alert with an external id; two sources never share one."""
-    return None if external_id is None else f"{source}:{external_id}"
+    # With the length no two pairs read alike: "a" + "b:c" is not "a:b" + "c".
+    return None if external_id is None else f"{len(source)}:{source}:{external_id}"

@@ -109,7 +109,7 @@ class Authenticator:
         if selectors and not self.confines:
             _refuse(ErrorCode.FORBIDDEN, "Tokens with selectors are not available in this version.")
         return Principal(
-            name=claims.get("sub") or "unknown",
+            name=_subject(claims),
             role=role,
             expires_at=float(claims["exp"]),
             selectors=selectors,
@@ -208,6 +208,18 @@ def _bearer(authorization: str | None) -> str:
     if scheme.lower() != "bearer":
         _refuse(ErrorCode.UNAUTHORIZED, "The Authorization must be: Bearer <token>.")
     return token
+
+
+def _subject(claims: Mapping[str, Any]) -> str:
+    """``sub``: it goes into records and is shown, so it must be text of a sensible length."""
+    name = claims.get("sub") or "unknown"
+    try:
+        usable = len(name) <= 255 and b"\0" not in name.encode()
+    except UnicodeEncodeError:
+        usable = False
+    if not usable:
+        _refuse(ErrorCode.UNAUTHORIZED, "The token's subject (claim sub) is not usable as a name.")
+    return str(name)
 
 
 def _selectors(claims: Mapping[str, Any]) -> Mapping[str, str]:

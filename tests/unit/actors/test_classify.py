@@ -43,4 +43,5 @@ def test_another_word_is_refused(word: str) -> None:
 
 def test_source_keys_are_of_their_source() -> None:
     assert source_key("grafana", None) is None
-    assert source_key("grafana", "7") == "grafana:7"
+    assert source_key("grafana", "7") == "7:grafana:7"
+    assert source_key("a", "b:c") != source_key("a:b", "c")

@@ -165,6 +165,12 @@ def test_what_this_server_does_not_check_does_not_matter() -> None:
         assert AUTH.authenticate(f"Bearer {token(**claims)}").name == "ann"
 
 
+@pytest.mark.parametrize("subject", ["x" * 256, "nul\0", "\ud800"])
+def test_a_subject_that_cannot_be_a_name_is_refused(subject: str) -> None:
+    claims = json.dumps({"sub": subject, "roles": ["ADMIN"], "exp": SOON}).encode()
+    assert code(f"Bearer {raw_token(claims)}") == "UNAUTHORIZED"
+
+
 @pytest.mark.parametrize("claims", [{"sub": ""}, {}])
 def test_a_token_without_a_subject(claims: dict[str, str]) -> None:
     bare = jwt.encode({"roles": "VIEWER", "exp": SOON, **claims}, SECRET, "HS256")
