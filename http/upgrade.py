@@ -7,6 +7,7 @@ import trio
 
 from incident_manager.http.connection import Connection
 from incident_manager.http.gateway import Gateway, Phase
+from incident_manager.http.hosts import is_rebound
 from incident_manager.http.outbox import Outbox
 from incident_manager.http.protocol import SUBPROTOCOL
 from incident_manager.supervision import SupervisorStopped
@@ -24,7 +25,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 async def websocket(gateway: Gateway, scope: Scope, receive: Receive, send: Send) -> None:
     """Serve one ``websocket`` scope of ASGI from its connect to its end."""
     await receive()
-    status = _refusal(gateway, scope["path"])
+    status = _refusal(gateway, scope)
     if status is not None:
         gateway.counters.refused += 1
         await _refuse(send, *status)
@@ -36,8 +37,10 @@ async def websocket(gateway: Gateway, scope: Scope, receive: Receive, send: Send
         await _refuse(send, 503, "The server is stopping.")
 
 
-def _refusal(gateway: Gateway, path: str) -> tuple[int, str] | None:
-    if path not in PATHS:
+def _refusal(gateway: Gateway, scope: Scope) -> tuple[int, str] | None:
+    if is_rebound(gateway.settings, _header(scope, b"host")):
+        return 403, "This Host is not one that an open server answers to."
+    if scope["path"] not in PATHS:
         return 404, f"WebSockets are served at {', '.join(sorted(PATHS))}."
     if gateway.phase is not Phase.READY:
         return 503, f"The server is {gateway.phase.value}."
@@ -45,6 +48,11 @@ def _refusal(gateway: Gateway, path: str) -> tuple[int, str] | None:
     if limit and len(gateway.connections) >= limit:
         return 503, f"The server has {limit} connections already (server.max_connections)."
     return None
+
+
+def _header(scope: Scope, name: bytes) -> str | None:
+    found = next((value for key, value in scope.get("headers", ()) if key == name), None)
+    return None if found is None else found.decode("latin-1")
 
 
 async def _refuse(send: Send, status: int, message: str) -> None:
