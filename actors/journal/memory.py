@@ -1,85 +1,39 @@
 """The journal in memory: for trying things out, and for tests; gone with its store."""
 
-import heapq
-from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from itertools import chain
-from uuid import uuid4
 
 import trio
 
+from incident_manager.actors.journal import memory_read
 from incident_manager.actors.journal.base import (
-    Answer,
     Append,
     Bounds,
     Chunk,
-    FingerprintKey,
-    IncidentPage,
-    IncidentQuery,
     JournalError,
     JournalUnavailable,
     Loaded,
     Needs,
-    SourceKey,
     StaleHead,
 )
-from incident_manager.actors.journal.query import (
-    check_query,
-    decode_after,
-    encode_after,
-    matches,
-    sort_key,
+from incident_manager.actors.journal.memory_store import MemoryStore
+from incident_manager.actors.journal.place import check_first
+from incident_manager.actors.journal.query import check_query
+from incident_manager.actors.journal.reads import (
+    AlertPage,
+    AlertQuery,
+    CommentPage,
+    IncidentPage,
+    IncidentQuery,
+    SearchQuery,
+    Stats,
+    TimelinePage,
 )
 from incident_manager.actors.journal.rules import check_batch, check_read, trim_to
-from incident_manager.actors.model import Incident, KeyState, Micros, Record, key_state
+from incident_manager.actors.model import Alert, Incident, Micros
 
 __all__ = ["MemoryJournal", "MemoryStore", "open_memory"]
-
-
-class MemoryStore:
-    """What a memory journal holds: one epoch. It outlives the journals opened on it."""
-
-    def __init__(self) -> None:
-        self.epoch = uuid4().hex
-        self.oldest = 1
-        self.records: list[Record] = []
-        self.incidents: dict[str, Incident] = {}
-        self.active: defaultdict[FingerprintKey, set[str]] = defaultdict(set)
-        self.keys: dict[SourceKey, KeyState] = {}
-        self.firing: defaultdict[str, int] = defaultdict(int)
-        self.answers: dict[str, Answer] = {}
-        self.owned = False
-        self.loaded_at: Micros = 0
-
-    @property
-    def bounds(self) -> Bounds:
-        """Epoch, oldest and head as of now."""
-        return Bounds(self.epoch, self.oldest, self.oldest + len(self.records) - 1)
-
-    def take(self, record: Record) -> None:
-        """Follow one event."""
-        self.records.append(record)
-        incident = record.incident
-        if incident is not None:
-            old = self.incidents.get(incident.id)
-            if old is not None:
-                self.active[old.scope, old.fingerprint].discard(incident.id)
-            self.incidents[incident.id] = incident
-            if incident.is_active:
-                self.active[incident.scope, incident.fingerprint].add(incident.id)
-        state = key_state(record)
-        if state is not None:
-            before = self.keys.get((state.scope, state.key))
-            if before is not None:
-                self.firing[before.incident_id] -= before.firing
-            self.keys[state.scope, state.key] = state
-            self.firing[state.incident_id] += state.firing
-
-    def active_since(self, place: FingerprintKey, since: Micros) -> tuple[str, ...]:
-        """The active incidents of a fingerprint created at or after ``since``, the newest first."""
-        found = [(self.incidents[each].created_at, each) for each in self.active.get(place, ())]
-        return tuple(each for created, each in sorted(found, reverse=True) if created >= since)
 
 
 class MemoryJournal:
@@ -147,29 +101,59 @@ class MemoryJournal:
     async def incidents(self, query: IncidentQuery) -> IncidentPage:
         """See the port."""
         check_query(query)
-        store = await self._open()
-        sort, down = query.sort, query.descending
-        found = [
-            (sort_key(incident, sort), incident)
-            for incident in store.incidents.values()
-            if matches(query, incident)
-        ]
-        start = query.page * query.size
-        rest = found
-        if query.after is not None:
-            key = decode_after(query.after, sort, descending=down)
-            rest = [each for each in found if (each[0] < key if down else each[0] > key)]
-        pick = heapq.nlargest if down else heapq.nsmallest
-        upto = pick(start + query.size + 1, rest, key=lambda each: each[0])
-        incidents = tuple(incident for _, incident in upto[start : start + query.size])
-        return IncidentPage(
-            incidents,
-            tuple(encode_after(each, sort, descending=down) for each in incidents),
-            len(found),
-            len(upto) > start + query.size,
-            len(rest) < len(found) or (start > 0 and len(found) > 0),
-            store.bounds,
-        )
+        return memory_read.read_page(await self._open(), query)
+
+    async def search(self, query: SearchQuery) -> IncidentPage:
+        """See the port."""
+        check_query(query)
+        return memory_read.read_search(await self._open(), query)
+
+    async def stats(self, query: IncidentQuery) -> Stats:
+        """See the port."""
+        check_query(query)
+        return memory_read.read_stats(await self._open(), query)
+
+    async def alert(self, alert_id: str) -> Alert | None:
+        """See the port."""
+        return (await self._open()).alerts.get(alert_id)
+
+    async def alerts(self, query: AlertQuery) -> AlertPage:
+        """See the port."""
+        check_query(query)
+        return memory_read.read_alert_page(await self._open(), query)
+
+    async def incidents_by_id(self, ids: Iterable[str]) -> Mapping[str, Incident]:
+        """See the port."""
+        incidents = (await self._open()).incidents
+        return {each: incidents[each] for each in ids if each in incidents}
+
+    async def related(
+        self, ids: Iterable[str], first: int, labels: Mapping[str, str] | None = None
+    ) -> Mapping[str, tuple[Incident, ...]]:
+        """See the port."""
+        check_first(first)
+        return memory_read.read_related(await self._open(), ids, first, labels)
+
+    async def alerts_of(
+        self, ids: Iterable[str], first: int, labels: Mapping[str, str] | None = None
+    ) -> Mapping[str, tuple[Alert, ...]]:
+        """See the port."""
+        check_first(first)
+        return memory_read.read_alerts_of(await self._open(), ids, first, labels)
+
+    async def comments_of(
+        self, ids: Iterable[str], first: int, after: str | None = None
+    ) -> Mapping[str, CommentPage]:
+        """See the port."""
+        check_first(first)
+        return memory_read.read_comments_of(await self._open(), ids, first, after)
+
+    async def timeline_of(
+        self, ids: Iterable[str], first: int, after: str | None = None
+    ) -> Mapping[str, TimelinePage]:
+        """See the port."""
+        check_first(first)
+        return memory_read.read_timeline_of(await self._open(), ids, first, after)
 
     async def trim(self, *, keep: int, before: Micros, limit: int) -> int:
         """See the port; an answer has expired by the latest ``now`` that a load has named."""

@@ -1,32 +1,51 @@
-"""Pages of incidents: which match, in what order, and the cursor behind each.
+"""Queries: which incidents and alerts match, in what order, and the cursor behind each."""
 
-A cursor is the sort key of the incident before, with the name and direction of the sort, so
-that it cannot be used with another: base64url of a JSON array.
-"""
-
-import base64
-import binascii
 from collections.abc import Callable, Mapping
 
-import msgspec
-
-from incident_manager.actors.journal.base import IncidentQuery, SortField
-from incident_manager.actors.model import Incident
+from incident_manager.actors.journal.place import (
+    PlaceKey,
+    check_place,
+    decode_place,
+    encode_place,
+)
+from incident_manager.actors.journal.reads import (
+    AlertQuery,
+    IncidentQuery,
+    SearchQuery,
+    SortField,
+)
+from incident_manager.actors.model import Alert, Incident
 from incident_manager.actors.vocabulary import IncidentState, Severity
 
 __all__ = [
+    "ALERTS",
+    "COMMENTS",
+    "SEARCH",
     "SEVERITY_WEIGHT",
     "STATE_ORDER",
+    "TIMELINE",
     "SortKey",
+    "alert_key",
+    "alert_matches",
+    "bears",
     "check_query",
-    "encode_after",
     "decode_after",
+    "encode_after",
     "matches",
     "sort_key",
 ]
 
-SortKey = tuple[int | str, ...]
+SortKey = PlaceKey
 """What an incident is sorted by: one or two numbers, and the id last."""
+
+ALERTS = ("ALERTS",)
+"""The list of alerts: by ``received_at`` and id."""
+SEARCH = ("SEARCH",)
+"""The list of a search: by 1 for titles and 0 for others, and the place in the journal."""
+COMMENTS = ("COMMENTS",)
+"""The list of an incident's comments: by ``created_at`` and id."""
+TIMELINE = ("TIMELINE",)
+"""An incident's history: by offset, and the place among the lines of that event."""
 
 SEVERITY_WEIGHT: Mapping[Severity, int] = {each: 4 - each.rank for each in Severity}
 """4 for P0 to 0 for P4: the higher, the worse."""
@@ -41,17 +60,22 @@ _FIRST: Mapping[SortField, Callable[[Incident], tuple[int, ...]]] = {
     SortField.STATE: lambda incident: (STATE_ORDER[incident.state],),
 }
 
-_NO_CURSOR = "after is not a cursor of this list"
+_MOST_LABELS = 64
+_MOST_SOURCES = 1000
 
 
-def check_query(query: IncidentQuery) -> None:
+def check_query(query: IncidentQuery | AlertQuery | SearchQuery) -> None:
     """Raise ValueError for a page, size or combination that cannot be answered."""
-    if not 1 <= query.size <= 100:
-        raise ValueError(f"size is {query.size}; it must be 1 to 100")
-    if query.page < 0:
-        raise ValueError(f"page is {query.page}; it cannot be below 0")
-    if query.page and query.after is not None:
-        raise ValueError("page and after exclude each other")
+    check_place(query.page, query.size, query.after)
+    if len(query.labels) > _MOST_LABELS:
+        raise ValueError(f"labels has {len(query.labels)} pairs; it can have {_MOST_LABELS}")
+    if not isinstance(query, SearchQuery) and len(query.sources) > _MOST_SOURCES:
+        raise ValueError(f"sources has {len(query.sources)} entries; it can have {_MOST_SOURCES}")
+
+
+def bears(labels: Mapping[str, str], asked: Mapping[str, str] | None) -> bool:
+    """Every pair that is asked for is among the labels."""
+    return not asked or all(labels.get(key) == value for key, value in asked.items())
 
 
 def matches(query: IncidentQuery, incident: Incident) -> bool:
@@ -66,7 +90,19 @@ def matches(query: IncidentQuery, incident: Incident) -> bool:
         and (q.assigned_to is None or q.assigned_to in incident.assignees)
         and (q.created_after is None or incident.created_at > q.created_after)
         and (q.created_before is None or incident.created_at < q.created_before)
-        and all(incident.labels.get(key) == value for key, value in q.labels.items())
+        and bears(incident.labels, q.labels)
+    )
+
+
+def alert_matches(query: AlertQuery, alert: Alert) -> bool:
+    """Every condition of the query holds for the alert."""
+    q = query
+    return (
+        (not q.severities or alert.severity in q.severities)
+        and (not q.sources or alert.source in q.sources)
+        and (q.incident_id is None or alert.incident_id == q.incident_id)
+        and (q.received_after is None or alert.received_at > q.received_after)
+        and bears(alert.labels, q.labels)
     )
 
 
@@ -75,24 +111,17 @@ def sort_key(incident: Incident, sort: SortField) -> SortKey:
     return (*_FIRST[sort](incident), incident.created_at, incident.id)
 
 
+def alert_key(alert: Alert) -> PlaceKey:
+    """What alerts are sorted by."""
+    return (alert.received_at, alert.id)
+
+
 def encode_after(incident: Incident, sort: SortField, *, descending: bool) -> str:
     """The cursor behind an incident in a list of that order."""
-    body = msgspec.json.encode([sort.value, descending, *sort_key(incident, sort)])
-    return base64.urlsafe_b64encode(body).decode().rstrip("=")
+    return encode_place((sort.value, descending), sort_key(incident, sort))
 
 
 def decode_after(text: str, sort: SortField, *, descending: bool) -> SortKey:
     """The sort key in a cursor; raises ValueError if it is none, or of another order."""
-    try:
-        padded = text.encode("ascii") + b"=" * (-len(text) % 4)
-        body = msgspec.json.decode(base64.b64decode(padded, altchars=b"-_", validate=True))
-    except (binascii.Error, UnicodeError, msgspec.DecodeError) as error:
-        raise ValueError(_NO_CURSOR) from error
-    form = [str, bool, int, str] if sort is SortField.CREATED_AT else [str, bool, int, int, str]
-    if not isinstance(body, list) or [type(each) for each in body] != form:
-        raise ValueError(_NO_CURSOR)
-    if body[:2] != [sort.value, descending]:
-        raise ValueError(f"{_NO_CURSOR}: it belongs to another order")
-    if any(isinstance(each, int) and abs(each) >= 1 << 63 for each in body[2:]):
-        raise ValueError(_NO_CURSOR)
-    return tuple(body[2:])
+    form = [int, str] if sort is SortField.CREATED_AT else [int, int, str]
+    return decode_place(text, (sort.value, descending), form)

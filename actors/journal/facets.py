@@ -1,0 +1,172 @@
+"""What incidents and alerts are found by: rows of one index, and the terms that ask for them.
+
+Every incident and alert has one row for each thing that a query can name: that it is there, each
+label, its source, its type, each assignee, its incident. A row bears state and severity, so that
+it lies in a *cell* (facet, key, value, state, severity); inside a cell rows are in order of time
+and id. A cell's size is kept too. So a page is a merge of a few cells, and a total is a sum.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import IntEnum
+
+from attrs import frozen
+
+from incident_manager.actors.journal.place import INT64
+from incident_manager.actors.journal.query import SEVERITY_WEIGHT, STATE_ORDER
+from incident_manager.actors.journal.reads import AlertQuery, IncidentQuery
+from incident_manager.actors.model import Alert, Incident, Micros
+from incident_manager.actors.vocabulary import ACTIVE_STATES, IncidentState, Severity
+
+__all__ = [
+    "Conditions",
+    "Facet",
+    "FacetRow",
+    "Term",
+    "alert_conditions",
+    "alert_rows",
+    "incident_conditions",
+    "incident_rows",
+    "label_terms",
+]
+
+
+class Facet(IntEnum):
+    """What a row is about. The numbers are in the files: a new one is added at the end."""
+
+    INCIDENT = 0
+    LABEL = 1
+    SOURCE = 2
+    TYPE = 3
+    ASSIGNEE = 4
+    ALERT = 5
+    ALERT_LABEL = 6
+    ALERT_SOURCE = 7
+    ALERT_INCIDENT = 8
+    TIMELINE = 9
+    """Only counted: the lines of the incident that is the value."""
+
+
+FacetRow = tuple[int, str, str, int, int, Micros, str]
+"""facet, key, value, state, severity, time, id; the state of an alert is 0."""
+
+
+def incident_rows(incident: Incident) -> frozenset[FacetRow]:
+    """The rows of an incident; their time is its creation."""
+    state, severity = STATE_ORDER[incident.state], SEVERITY_WEIGHT[incident.severity]
+    found: list[tuple[Facet, str, str]] = [
+        (Facet.INCIDENT, "", ""),
+        (Facet.SOURCE, "", incident.source),
+        (Facet.TYPE, "", incident.incident_type.value),
+        *((Facet.LABEL, key, value) for key, value in incident.labels.items()),
+        *((Facet.ASSIGNEE, "", name) for name in incident.assignees),
+    ]
+    return frozenset((*each, state, severity, incident.created_at, incident.id) for each in found)
+
+
+def alert_rows(alert: Alert) -> frozenset[FacetRow]:
+    """The rows of an alert; their time is its reception."""
+    found: list[tuple[Facet, str, str]] = [
+        (Facet.ALERT, "", ""),
+        (Facet.ALERT_SOURCE, "", alert.source),
+        *((Facet.ALERT_LABEL, key, value) for key, value in alert.labels.items()),
+    ]
+    if alert.incident_id is not None:
+        found.append((Facet.ALERT_INCIDENT, "", alert.incident_id))
+    severity = SEVERITY_WEIGHT[alert.severity]
+    return frozenset((*each, 0, severity, alert.received_at, alert.id) for each in found)
+
+
+@frozen
+class Term:
+    """Rows of a facet and key with any of the values."""
+
+    facet: Facet
+    key: str
+    values: tuple[str, ...]
+
+
+@frozen
+class Conditions:
+    """What must all hold: every term (there is one at least), and state, severity and time.
+
+    ``since`` and ``until`` are exclusive, and inside 64 bits.
+    """
+
+    terms: tuple[Term, ...]
+    states: frozenset[int]
+    severities: frozenset[int]
+    since: Micros | None = None
+    until: Micros | None = None
+
+
+_NO_STATE = frozenset({0})
+_SEVERITIES = frozenset(SEVERITY_WEIGHT.values())
+
+
+def incident_conditions(query: IncidentQuery) -> Conditions:
+    """What an incident query asks for; its order and place are another matter."""
+    states = query.states or frozenset(IncidentState)
+    return Conditions(
+        (
+            *_any_of(Facet.SOURCE, query.sources),
+            *_any_of(Facet.TYPE, [each.value for each in query.types]),
+            *(() if query.assigned_to is None else _any_of(Facet.ASSIGNEE, [query.assigned_to])),
+            *label_terms(Facet.LABEL, query.labels),
+        )
+        or (Term(Facet.INCIDENT, "", ("",)),),
+        frozenset(
+            STATE_ORDER[each] for each in (states & ACTIVE_STATES if query.active_only else states)
+        ),
+        _weights(query.severities),
+        _int64(query.created_after),
+        _int64(query.created_before),
+    )
+
+
+def alert_conditions(query: AlertQuery) -> Conditions:
+    """What an alert query asks for."""
+    return Conditions(
+        (
+            *_any_of(Facet.ALERT_SOURCE, query.sources),
+            *(
+                ()
+                if query.incident_id is None
+                else _any_of(Facet.ALERT_INCIDENT, [query.incident_id])
+            ),
+            *label_terms(Facet.ALERT_LABEL, query.labels),
+        )
+        or (Term(Facet.ALERT, "", ("",)),),
+        _NO_STATE,
+        _weights(query.severities),
+        _int64(query.received_after),
+    )
+
+
+def label_terms(facet: Facet, labels: Mapping[str, str]) -> tuple[Term, ...]:
+    """One term for each label."""
+    return tuple(
+        Term(facet, key, (value,)) if _storable(key) and _storable(value) else Term(facet, "", ())
+        for key, value in labels.items()
+    )
+
+
+def _any_of(facet: Facet, values: Iterable[str]) -> Sequence[Term]:
+    given = sorted(values)
+    return (Term(facet, "", tuple(filter(_storable, given))),) if given else ()
+
+
+def _storable(text: str) -> bool:
+    """A row can hold it: it is no half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _weights(severities: frozenset[Severity]) -> frozenset[int]:
+    return frozenset(SEVERITY_WEIGHT[each] for each in severities) or _SEVERITIES
+
+
+def _int64(time: Micros | None) -> Micros | None:
+    return None if time is None else max(-INT64, min(INT64, time))

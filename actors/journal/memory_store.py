@@ -1,0 +1,100 @@
+"""What a memory journal holds, and how it follows the events."""
+
+from collections import defaultdict
+from uuid import uuid4
+
+from attrs import field, frozen
+
+from incident_manager.actors.journal.base import Answer, Bounds, FingerprintKey, SourceKey
+from incident_manager.actors.model import (
+    Alert,
+    Comment,
+    Incident,
+    KeyState,
+    Micros,
+    Record,
+    key_state,
+)
+from incident_manager.actors.timeline import TimelineEntry, timeline_entries
+
+__all__ = ["Beside", "MemoryStore"]
+
+
+@frozen
+class Beside:
+    """What lies beside one incident."""
+
+    alerts: dict[str, Alert] = field(factory=dict)
+    comments: dict[str, Comment] = field(factory=dict)
+    timeline: list[tuple[int, int, TimelineEntry]] = field(factory=list)
+    """offset, place among the event's lines, line"""
+    links: dict[str, int] = field(factory=dict)
+    """offset of the first link by the other incident's id"""
+
+
+class MemoryStore:
+    """What a memory journal holds: one epoch. It outlives the journals opened on it."""
+
+    def __init__(self) -> None:
+        self.epoch = uuid4().hex
+        self.oldest = 1
+        self.records: list[Record] = []
+        self.incidents: dict[str, Incident] = {}
+        """In the order in which they came."""
+        self.alerts: dict[str, Alert] = {}
+        self.beside: defaultdict[str, Beside] = defaultdict(Beside)
+        self.active: defaultdict[FingerprintKey, set[str]] = defaultdict(set)
+        self.keys: dict[SourceKey, KeyState] = {}
+        self.firing: defaultdict[str, int] = defaultdict(int)
+        self.answers: dict[str, Answer] = {}
+        self.owned = False
+        self.loaded_at: Micros = 0
+
+    @property
+    def bounds(self) -> Bounds:
+        """Epoch, oldest and head as of now."""
+        return Bounds(self.epoch, self.oldest, self.oldest + len(self.records) - 1)
+
+    def take(self, record: Record) -> None:
+        """Follow one event."""
+        self.records.append(record)
+        if record.alert is not None:
+            self._take_alert(record.alert)
+        if record.incident is not None:
+            self._take_incident(record, record.incident)
+        state = key_state(record)
+        if state is not None:
+            before = self.keys.get((state.scope, state.key))
+            if before is not None:
+                self.firing[before.incident_id] -= before.firing
+            self.keys[state.scope, state.key] = state
+            self.firing[state.incident_id] += state.firing
+
+    def _take_alert(self, alert: Alert) -> None:
+        old = self.alerts.get(alert.id)
+        if old is not None and old.incident_id is not None:
+            del self.beside[old.incident_id].alerts[alert.id]
+        self.alerts[alert.id] = alert
+        if alert.incident_id is not None:
+            self.beside[alert.incident_id].alerts[alert.id] = alert
+
+    def _take_incident(self, record: Record, incident: Incident) -> None:
+        old = self.incidents.get(incident.id)
+        if old is not None:
+            self.active[old.scope, old.fingerprint].discard(incident.id)
+        self.incidents[incident.id] = incident
+        if incident.is_active:
+            self.active[incident.scope, incident.fingerprint].add(incident.id)
+        beside = self.beside[incident.id]
+        for place, entry in enumerate(timeline_entries(record)):
+            beside.timeline.append((record.offset, place, entry))
+        if record.comment is not None:
+            beside.comments[record.comment.id] = record.comment
+        if record.related_id is not None:
+            beside.links.setdefault(record.related_id, record.offset)
+            self.beside[record.related_id].links.setdefault(incident.id, record.offset)
+
+    def active_since(self, place: FingerprintKey, since: Micros) -> tuple[str, ...]:
+        """The active incidents of a fingerprint created at or after ``since``, the newest first."""
+        found = [(self.incidents[each].created_at, each) for each in self.active.get(place, ())]
+        return tuple(each for created, each in sorted(found, reverse=True) if created >= since)
