@@ -153,3 +153,4 @@ async def run_slot(supervisor: Supervisor, slot: Slot, child: Child, ready: Read
         raise rest from None
     finally:
         supervisor.left(slot, failure)
+        del failure  # else it and this frame would keep each other

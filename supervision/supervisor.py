@@ -115,14 +115,14 @@ class Supervisor:
         self._node = node
         node.strategy = self.strategy.value
         node.budget = self._budget
-        for spec in self.specs:
-            slot = Slot(spec, node.tree.attach(node, spec.id, spec.kind))
-            slot.wait(-math.inf)
-            self._slots[spec.id] = slot
-        if child is not None:
-            child.on_stop(self.begin_stop)
         wrapped: BaseException | None = None
         try:
+            for spec in self.specs:
+                slot = Slot(spec, node.tree.attach(node, spec.id, spec.kind))
+                slot.wait(-math.inf)
+                self._slots[spec.id] = slot
+            if child is not None:
+                child.on_stop(self.begin_stop)
             async with trio.open_nursery() as self._nursery:
                 await self._keep(self._nursery, task_status)
         except BaseExceptionGroup as group:

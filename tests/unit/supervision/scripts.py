@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import trio
 from attrs import Factory, define, frozen
 
-from incident_manager.supervision import Child
+from incident_manager.supervision import Child, ChildSpec
 
 
 class Crash(Exception):
@@ -116,3 +116,12 @@ class Actor:
         if life.stop in ("ignore", "shield"):
             await trio.Event().wait()
         return True
+
+
+STAY = Life()
+FAIL_AT_1 = Life(then="fail", after=1.0)
+
+
+def spec(log: Log, name: str, *lives: Life, **more: object) -> ChildSpec:
+    """Return the spec of a scripted child; ``more`` are fields of ChildSpec."""
+    return ChildSpec(name, Actor(name, log, lives or (STAY,)), **more)  # type: ignore[arg-type]
