@@ -148,8 +148,9 @@ class Keeper:
 
     async def append(self, batch: Append) -> None:
         """As the port says; refused while the journal is not open."""
+        journal = self._writable()
         try:
-            await self._writable().append(batch)
+            await journal.append(batch)
         except JournalUnavailable as failure:
             self._failed(failure)
             raise

@@ -13,7 +13,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_st
 
 __all__ = ["PATIENCE", "SUBMIT", "Client", "Closed", "alert_input", "connected", "opened"]
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds until a test that hangs is ended. No test waits for it."""
 
 SUBMIT = """mutation ($input: SubmitAlertInput!) {

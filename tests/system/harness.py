@@ -15,12 +15,12 @@ from typing import Any
 import structlog
 import trio
 from attrs import field, frozen
-from system.client import PATIENCE
 
 from incident_manager.http import address
 from incident_manager.http.config import load_settings
 from incident_manager.http.gateway import Gateway
 from incident_manager.http.server import serve
+from system.client import PATIENCE
 
 __all__ = ["LocalServer", "Place", "ServerProcess", "environment", "free_port", "local", "run"]
 
@@ -117,7 +117,9 @@ class ServerProcess:
         self._nursery.start_soon(self._read, self._process, ready, self._drained)
         with trio.fail_after(PATIENCE):
             await ready.wait()
-        assert self._process.poll() is None, "\n".join(self.lines)
+            if self._drained.is_set():
+                code = await self._process.wait()
+                raise AssertionError("\n".join([f"it ended with {code}:", *self.lines]))
 
     async def _read(self, process: trio.Process, ready: trio.Event, drained: trio.Event) -> None:
         assert process.stderr is not None
