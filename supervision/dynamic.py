@@ -307,11 +307,11 @@ class DynamicSupervisor:
         try:
             with child.scope:
                 await body(child)
-        except Exception as error:  # noqa: BLE001 - recorded, and touches nobody else
-            self.record(child, error)
-        except BaseExceptionGroup as group:
-            failure, rest = split(group)
+        except BaseException as error:
+            failure, rest = split(error)
             self.record(child, failure)
+            if rest is error:
+                raise
             if rest is not None:
                 raise rest from None
         finally:

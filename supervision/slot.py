@@ -143,14 +143,14 @@ async def run_slot(supervisor: Supervisor, slot: Slot, child: Child, ready: Read
     try:
         with child.scope:
             await slot.spec.start(child, task_status=ready)
-    except Exception as error:  # noqa: BLE001 - handed to the supervisor, which records it
-        failure = error
     except BaseException as error:
         failure, rest = split(error)
-        supervisor.begin_stop(at_once=True)
-        if rest is error or rest is None:
+        if rest is not None:
+            supervisor.begin_stop(at_once=True)
+        if rest is error:
             raise
-        raise rest from None
+        if rest is not None:
+            raise rest from None
     finally:
         supervisor.left(slot, failure)
         del failure  # else it and this frame would keep each other

@@ -95,3 +95,10 @@ def test_split_loses_nothing_and_keeps_back_failures_only(error: BaseException) 
 @pytest.mark.parametrize("error", [CANCELLED, BaseExceptionGroup("", [CANCELLED, CANCELLED])])
 def test_only_cancelled_is_no_failure(error: BaseException) -> None:
     assert split(error) == (None, error)
+
+
+def test_observe_shows_figures_on_the_node() -> None:
+    child = new_child()
+    child.observe(lambda: {"depth": 3})
+    assert child.node.stats is not None
+    assert child.node.stats() == {"depth": 3}
