@@ -1,0 +1,158 @@
+"""The results as Markdown: tables, the machine that they were taken on, their place in a file."""
+
+import os
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+
+from load.measure import Measured
+
+__all__ = ["BEGIN", "END", "file_system", "machine", "place", "summary", "tables"]
+
+BEGIN = "<!-- bench:begin (written by make bench ARGS=--write) -->"
+END = "<!-- bench:end -->"
+
+_Cell = Callable[[Mapping[str, float]], str]
+
+
+def _number(name: str) -> _Cell:
+    return lambda figures: f"{figures[name]:,.0f}"
+
+
+def _ms(name: str) -> _Cell:
+    return lambda figures: (
+        f"{figures[name]:,.1f}" if figures[name] < 100 else _number(name)(figures)
+    )
+
+
+def _kb(name: str) -> _Cell:
+    return lambda figures: f"{figures[name] / 1024:,.1f}"
+
+
+def _mb(name: str) -> _Cell:
+    return lambda figures: f"{figures[name] / 1024 / 1024:,.0f}"
+
+
+def _cores(name: str) -> _Cell:
+    return lambda figures: f"{figures[name]:.2f}"
+
+
+def _or_dash(cell: _Cell, name: str) -> _Cell:
+    return lambda figures: cell(figures) if figures[name] else "-"
+
+
+_FAULTS: tuple[tuple[str, _Cell], ...] = (
+    ("lost", _number("lost")),
+    ("repeated", _number("repeated")),
+)
+_TABLES: Mapping[str, tuple[str, tuple[tuple[str, _Cell], ...]]] = {
+    "connections": (
+        "Connections",
+        (
+            ("connect + init + subscribe /s", _number("connects_per_second")),
+            ("p50 ms", _ms("connect_p50")),
+            ("p99 ms", _ms("connect_p99")),
+            ("RSS KB each", _kb("rss_each")),
+            ("RSS MB in all", _mb("rss")),
+            ("kernel TCP KB each", _kb("tcp_each")),
+            ("deliveries", _number("deliveries")),
+            *_FAULTS,
+        ),
+    ),
+    "delivery": (
+        "Delivery",
+        (
+            ("deliveries/s", _number("deliveries_per_second")),
+            ("round p50 ms", _or_dash(_ms("round_p50"), "round_p50")),
+            ("p50 ms", _ms("delivery_p50")),
+            ("p99 ms", _ms("delivery_p99")),
+            ("deliveries", _number("deliveries")),
+            *_FAULTS,
+            ("server cores", _cores("server_cpu")),
+            ("client cores", _cores("client_cpu")),
+        ),
+    ),
+    "ingest": (
+        "Ingest (durable, SQLite)",
+        (
+            ("alerts/s", _number("alerts_per_second")),
+            ("p50 ms", _ms("post_p50")),
+            ("p99 ms", _ms("post_p99")),
+            ("alerts", _number("events")),
+            *_FAULTS,
+            ("server cores", _cores("server_cpu")),
+            ("client cores", _cores("client_cpu")),
+        ),
+    ),
+}
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def tables(results: Sequence[Measured]) -> str:
+    """One Markdown table for each kind of scenario that was measured."""
+    blocks = []
+    for kind, (heading, columns) in _TABLES.items():
+        rows = [result for result in results if result.scenario.table == kind]
+        if not rows:
+            continue
+        lines = [
+            f"### {heading}",
+            "",
+            _row(["scenario", *(name for name, _ in columns), "`--only`"]),
+            _row(["---", *("---:" for _ in columns), "---"]),
+        ]
+        for result in rows:
+            cells = [cell(result.figures) for _, cell in columns]
+            lines.append(_row([result.scenario.title, *cells, f"`{result.scenario.key}`"]))
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
+
+
+def summary(result: Measured) -> str:
+    """One line for the screen."""
+    _, columns = _TABLES[result.scenario.table]
+    return " · ".join(f"{name} {cell(result.figures)}" for name, cell in columns)
+
+
+def file_system(folder: Path) -> str:
+    """The type of the file system that ``folder`` is on, from Linux's table of mounts."""
+    found = (0, "unknown")
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        _, mount, kind, *_ = line.split()
+        if folder.resolve().is_relative_to(mount):
+            found = max(found, (len(mount), kind))
+    return found[1]
+
+
+def machine(client: str, data: Path, load: float, command: str) -> str:
+    """Where, when and how the figures were taken."""
+    models = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return (
+        f"{date.today().isoformat()}, `{command}`: {os.cpu_count()} cores "
+        f"({models[0] if models else platform.machine()}), {memory:.0f} GB, "
+        f"Linux {platform.release()}, {platform.python_implementation()} "
+        f"{platform.python_version()}, journal on {file_system(data)}, load {load:.2f} before the "
+        f"start. Load client: {client}."
+    )
+
+
+def place(document: str, block: str) -> str:
+    """Put ``block`` between the markers of ``document``.
+
+    Raises:
+        ValueError: the markers are not there, each once and in order.
+    """
+    head, begin, rest = document.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end or BEGIN in rest or END in tail:
+        raise ValueError(f"the document needs {BEGIN!r} and then {END!r}, once each")
+    return f"{head}{BEGIN}\n\n{block}\n\n{END}{tail}"
