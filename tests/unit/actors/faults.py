@@ -1,0 +1,138 @@
+"""A journal in which anything may happen before and after each call, and gates to stop it at."""
+
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import trio
+
+from incident_manager.actors.journal.base import (
+    Append,
+    Bounds,
+    Chunk,
+    Journal,
+    JournalUnavailable,
+    Loaded,
+    Needs,
+    OpenJournal,
+    StaleHead,
+)
+from incident_manager.actors.model import Micros
+
+_T = TypeVar("_T")
+
+Act = Callable[[], Awaitable[None]]
+
+
+class Crash(Exception):
+    """A bug, for all that anybody knows."""
+
+
+class Gate:
+    """Stops who comes by until it is opened."""
+
+    def __init__(self) -> None:
+        self.reached = trio.Event()
+        self.opened = trio.Event()
+
+    async def __call__(self) -> None:
+        self.reached.set()
+        await self.opened.wait()
+
+
+def raising(error: Exception) -> Act:
+    async def act() -> None:
+        raise error
+
+    return act
+
+
+def refusing() -> Act:
+    return raising(JournalUnavailable("The disk is full.", written=False))
+
+
+def losing() -> Act:
+    return raising(JournalUnavailable("The answer is lost.", written=None))
+
+
+def crashing() -> Act:
+    return raising(Crash("injected"))
+
+
+def stale() -> Act:
+    return raising(StaleHead("injected"))
+
+
+class Faults:
+    """What is to happen at the next calls, by ``(when, what)``; and what was called."""
+
+    def __init__(self) -> None:
+        self._acts: defaultdict[tuple[str, str], deque[Act]] = defaultdict(deque)
+        self.calls: list[str] = []
+        self.appends: list[Append] = []
+        self.opens = 0
+
+    def add(self, when: str, what: str, act: Act) -> None:
+        self._acts[when, what].append(act)
+
+    def gate(self, when: str, what: str) -> Gate:
+        gate = Gate()
+        self.add(when, what, gate)
+        return gate
+
+    def clear(self) -> None:
+        self._acts.clear()
+
+    async def meet(self, when: str, what: str) -> None:
+        acts = self._acts[when, what]
+        if acts:
+            await acts.popleft()()
+
+
+class FaultyJournal:
+    def __init__(self, inner: Journal, faults: Faults) -> None:
+        self.inner = inner
+        self.faults = faults
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    async def _call(self, what: str, call: Callable[[], Awaitable[_T]]) -> _T:
+        self.faults.calls.append(what)
+        await self.faults.meet("before", what)
+        result = await call()
+        await self.faults.meet("after", what)
+        return result
+
+    async def bounds(self) -> Bounds:
+        return await self._call("bounds", self.inner.bounds)
+
+    async def load(self, needs: Needs, now: Micros, since: Micros) -> Loaded:
+        return await self._call("load", lambda: self.inner.load(needs, now, since))
+
+    async def append(self, batch: Append) -> None:
+        async def append() -> None:
+            await self.inner.append(batch)
+            self.faults.appends.append(batch)
+
+        await self._call("append", append)
+
+    async def read_after(self, offset: int, limit: int) -> Chunk:
+        return await self._call("read_after", lambda: self.inner.read_after(offset, limit))
+
+    async def trim(self, *, keep: int, before: Micros, limit: int) -> int:
+        return await self._call(
+            "trim", lambda: self.inner.trim(keep=keep, before=before, limit=limit)
+        )
+
+    async def probe(self) -> None:
+        await self._call("probe", self.inner.probe)
+
+
+@asynccontextmanager
+async def open_faulty(opened: OpenJournal, faults: Faults) -> AsyncIterator[FaultyJournal]:
+    await faults.meet("before", "open")
+    async with opened as inner:
+        faults.opens += 1
+        yield FaultyJournal(inner, faults)

@@ -1,0 +1,566 @@
+"""The registry on a journal in memory: batches, backpressure, crashes, idempotency."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+from attrs import define, field
+from trio.testing import wait_all_tasks_blocked
+
+from incident_manager.actors import commands as c
+from incident_manager.actors import registry as registry_module
+from incident_manager.actors.answers import ANSWER_LIFETIME, Caller, IdempotencyKey
+from incident_manager.actors.commands import Command
+from incident_manager.actors.errors import (
+    ErrorCode,
+    IdempotencyMismatch,
+    Refused,
+    Unavailable,
+)
+from incident_manager.actors.journal.memory import MemoryStore, open_memory
+from incident_manager.actors.model import Ack, Incident, Record
+from incident_manager.actors.registry import Answered, Registry, wall_clock
+from incident_manager.actors.vocabulary import AckStatus, Kind, ResolutionMethod
+from incident_manager.supervision import ChildSpec, Intensity, Supervisor, open_supervisor
+from unit.actors.builders import START, make_record, write
+from unit.actors.faults import (
+    Faults,
+    FaultyJournal,
+    crashing,
+    losing,
+    refusing,
+    stale,
+)
+from unit.actors.support import WINDOW, make_create, make_submit
+
+RAE = Caller("rae", "rae")
+
+
+@define
+class Office:
+    registry: Registry
+    store: MemoryStore
+    journal: FaultyJournal
+    faults: Faults
+    supervisor: Supervisor
+    announced: list[tuple[int, int]]
+    now: list[int]
+    ended: dict[str, object] = field(factory=dict)
+
+    async def ask(self, *commands: Command, key: IdempotencyKey | None = None) -> Answered:
+        return await self.registry.ask(commands, RAE, key=key)
+
+    async def note(self, name: str, *commands: Command, key: IdempotencyKey | None = None) -> None:
+        """Ask, and note how it ended."""
+        try:
+            self.ended[name] = await self.ask(*commands, key=key)
+        except (Refused, Unavailable) as error:
+            self.ended[name] = error
+
+    def known(self, name: str) -> bool:
+        error = self.ended[name]
+        assert isinstance(error, Unavailable)
+        assert error.message
+        return error.known
+
+    @property
+    def records(self) -> list[Record]:
+        return self.store.records
+
+    @property
+    def restarts(self) -> int:
+        node = self.supervisor.tree.find("root.registry")
+        assert node is not None
+        return node.restarts
+
+
+@asynccontextmanager
+async def open_office(
+    store: MemoryStore | None = None, *, mailbox: int = 1024, batch: int = 512
+) -> AsyncIterator[Office]:
+    store = MemoryStore() if store is None else store
+    faults = Faults()
+    announced: list[tuple[int, int]] = []
+    now = [START]
+
+    def announce(head: int, records: Sequence[Record]) -> None:
+        announced.append((head, len(records)))
+
+    async with open_memory(store) as inner:
+        journal = FaultyJournal(inner, faults)
+        registry = Registry(
+            journal, announce, window=WINDOW, clock=lambda: now[0], mailbox=mailbox, batch=batch
+        )
+        specs = [ChildSpec("registry", registry.run, shutdown=0)]
+        async with open_supervisor("root", specs, intensity=Intensity(99, 1.0)) as supervisor:
+            yield Office(registry, store, journal, faults, supervisor, announced, now)
+
+
+def title(number: int) -> c.SubmitAlert:
+    return make_submit(title=f"alert {number}")
+
+
+def ack_of(answered: object) -> Ack:
+    assert isinstance(answered, Answered)
+    (ack,) = answered.results
+    assert isinstance(ack, Ack)
+    return ack
+
+
+# --- one ask ---
+
+
+async def test_the_answer_comes_after_the_commit_with_its_place() -> None:
+    async with open_office() as office:
+        answered = await office.ask(make_create())
+        (incident,) = answered.results
+        assert isinstance(incident, Incident)
+        assert office.store.incidents == {incident.id: incident}
+        assert answered.cursor == office.store.bounds.cursor
+        assert str(answered.cursor) == f"{office.store.epoch}:1"
+        assert not answered.replayed
+        assert office.announced == [(0, 0), (1, 1)]
+
+
+async def test_nothing_is_said_before_the_commit() -> None:
+    async with open_office() as office, trio.open_nursery() as nursery:
+        gate = office.faults.gate("before", "append")
+        nursery.start_soon(office.note, "a", make_create())
+        await gate.reached.wait()
+        await wait_all_tasks_blocked()
+        assert not office.ended
+        assert office.announced == [(0, 0)]
+        gate.opened.set()
+
+
+async def test_results_are_in_the_order_of_the_commands_and_a_refusal_stops_no_other() -> None:
+    async with open_office() as office:
+        created = await office.ask(make_create())
+        (incident,) = created.results
+        assert isinstance(incident, Incident)
+        answered = await office.ask(
+            c.CloseIncident(incident.id),
+            make_submit(title=""),
+            c.AddComment(incident.id, "hello"),
+            c.ResolveIncident(incident.id, ResolutionMethod.MANUAL, ""),
+            c.CloseIncident(incident.id),
+        )
+        first, second, *others = answered.results
+        assert isinstance(first, Refused)
+        assert isinstance(second, Refused)
+        assert first.code is ErrorCode.INVALID_STATE_TRANSITION
+        assert (second.code, second.field) == (ErrorCode.BAD_USER_INPUT, "title")
+        assert [i.version for i in others if isinstance(i, Incident)] == [2, 3, 4]
+        assert [record.kind for record in office.records] == [
+            Kind.CREATE,
+            Kind.COMMENT,
+            Kind.RESOLVE,
+            Kind.CLOSE,
+        ]
+        assert answered.cursor.offset == 4
+
+
+async def test_a_request_of_refusals_or_of_nothing_writes_nothing() -> None:
+    async with open_office() as office:
+        refused = await office.ask(c.CloseIncident("no-such"))
+        assert isinstance(refused.results[0], Refused)
+        nothing = await office.ask()
+        assert nothing.results == ()
+        assert nothing.cursor.offset == 0
+        assert "append" not in office.faults.calls
+        assert office.announced == [(0, 0)]
+
+
+async def test_events_bear_the_caller() -> None:
+    async with open_office() as office:
+        caller = Caller("Kim", "sub-1", {"tenant": "acme"}, "00-aa-bb-01")
+        await office.registry.ask([make_create()], caller)
+        (record,) = office.records
+        assert (record.actor, record.principal, record.trace) == ("Kim", "sub-1", "00-aa-bb-01")
+        assert record.incident is not None
+        assert record.incident.labels == {"tenant": "acme"}
+        assert record.time == START
+
+
+async def test_the_window_is_the_registrys() -> None:
+    async with open_office() as office:
+        first = ack_of(await office.ask(make_submit()))
+        office.now[0] += WINDOW
+        assert ack_of(await office.ask(make_submit())).incident_id == first.incident_id
+        office.now[0] += 1
+        assert ack_of(await office.ask(make_submit())).incident_id != first.incident_id
+
+
+def test_the_wall_clock_is_in_microseconds() -> None:
+    assert 1_600_000_000_000_000 < wall_clock() < 16_000_000_000_000_000
+
+
+# --- group commit ---
+
+
+async def test_many_asks_are_few_appends() -> None:
+    async with open_office() as office:
+        async with trio.open_nursery() as nursery:
+            gate = office.faults.gate("before", "append")
+            nursery.start_soon(office.note, "first", title(0))
+            await gate.reached.wait()
+            for number in range(1, 51):
+                nursery.start_soon(office.note, str(number), title(number))
+            await wait_all_tasks_blocked()
+            gate.opened.set()
+        assert [len(batch.records) for batch in office.faults.appends] == [1, 50]
+        assert office.announced == [(0, 0), (1, 1), (51, 50)]
+        assert len({ack_of(end).incident_id for end in office.ended.values()}) == 51
+
+
+async def test_a_batch_has_a_bound_but_a_request_is_never_parted() -> None:
+    async with open_office(batch=4) as office:
+        async with trio.open_nursery() as nursery:
+            gate = office.faults.gate("before", "append")
+            nursery.start_soon(office.note, "first", title(0))
+            await gate.reached.wait()
+            for number in range(1, 7):
+                nursery.start_soon(office.note, str(number), title(number))
+            await wait_all_tasks_blocked()
+            gate.opened.set()
+        await office.ask(*map(title, range(10, 19)))
+        assert [len(batch.records) for batch in office.faults.appends] == [1, 4, 2, 9]
+
+
+async def test_two_equal_alerts_in_one_batch_are_one_incident() -> None:
+    async with open_office() as office:
+        async with trio.open_nursery() as nursery:
+            gate = office.faults.gate("before", "append")
+            nursery.start_soon(office.note, "first", title(0))
+            await gate.reached.wait()
+            for name in "abc":
+                nursery.start_soon(office.note, name, title(1))
+            await wait_all_tasks_blocked()
+            gate.opened.set()
+        assert len({ack_of(office.ended[name]).incident_id for name in "abc"}) == 1
+        assert sorted(ack_of(office.ended[name]).status for name in "abc") == [
+            AckStatus.ACCEPTED,
+            AckStatus.DUPLICATE,
+            AckStatus.DUPLICATE,
+        ]
+        assert len(office.faults.appends) == 2
+
+
+async def test_what_is_known_is_not_loaded_again() -> None:
+    async with open_office() as office:
+        for _ in range(3):
+            await office.ask(make_submit())
+        assert office.faults.calls.count("load") == 1
+
+
+# --- backpressure and cancellation ---
+
+
+async def test_a_full_mailbox_makes_askers_wait_and_loses_nobody() -> None:
+    async with open_office(mailbox=2) as office:
+        async with trio.open_nursery() as nursery:
+            gate = office.faults.gate("before", "append")
+            nursery.start_soon(office.note, "first", title(0))
+            await gate.reached.wait()
+            for number in range(1, 10):
+                nursery.start_soon(office.note, str(number), title(number))
+            await wait_all_tasks_blocked()
+            assert not office.ended
+            gate.opened.set()
+        assert len({ack_of(end).incident_id for end in office.ended.values()}) == 10
+
+
+async def test_an_ask_that_is_cancelled_while_it_waits_leaves_nothing() -> None:
+    async with open_office() as office:
+        async with trio.open_nursery() as nursery:
+            gate = office.faults.gate("before", "append")
+            nursery.start_soon(office.note, "first", title(0))
+            await gate.reached.wait()
+            scope = trio.CancelScope()
+
+            async def give_up() -> None:
+                with scope:
+                    await office.note("given up", title(1))
+
+            nursery.start_soon(give_up)
+            nursery.start_soon(office.note, "second", title(2))
+            await wait_all_tasks_blocked()
+            scope.cancel()
+            await wait_all_tasks_blocked()
+            gate.opened.set()
+        assert office.ended.keys() == {"first", "second"}
+        assert [r.incident and r.incident.title for r in office.records] == ["alert 0", "alert 2"]
+
+
+async def test_an_ask_that_is_cancelled_while_it_is_written_is_written() -> None:
+    async with open_office() as office:
+        async with trio.open_nursery() as nursery:
+            gate = office.faults.gate("before", "append")
+            scope = trio.CancelScope()
+
+            async def give_up() -> None:
+                with scope:
+                    await office.note("given up", title(1))
+
+            nursery.start_soon(give_up)
+            await gate.reached.wait()
+            scope.cancel()
+            await wait_all_tasks_blocked()
+            gate.opened.set()
+        assert not office.ended
+        assert ack_of(await office.ask(title(1))).status is AckStatus.DUPLICATE
+        assert len(office.records) == 2
+
+
+# --- failures ---
+
+
+@pytest.mark.parametrize("what", ["load", "append"])
+async def test_what_the_journal_refuses_is_known_not_to_be_done(what: str) -> None:
+    async with open_office() as office:
+        office.faults.add("before", what, refusing())
+        await office.note("a", make_submit())
+        assert office.known("a")
+        assert not office.records
+        # What was decided meanwhile is forgotten: the same alert makes its incident now.
+        ack = ack_of(await office.ask(make_submit()))
+        assert ack.status is AckStatus.ACCEPTED
+        assert office.restarts == 0
+        assert office.announced == [(0, 0), (1, 1)]
+
+
+async def test_an_answer_that_is_lost_is_unknown_and_the_journal_is_asked_again() -> None:
+    async with open_office() as office:
+        office.faults.add("after", "append", losing())
+        await office.note("a", make_submit())
+        assert not office.known("a")
+        assert office.restarts == 0
+        ack = ack_of(await office.ask(make_submit()))
+        assert ack.status is AckStatus.DUPLICATE
+        assert office.announced == [(0, 0), (1, 0), (2, 1)]
+
+
+async def test_a_faster_writer_is_known_and_the_journal_is_asked_again() -> None:
+    async with open_office() as office:
+
+        async def overtake() -> None:
+            await write(office.journal.inner, make_record(1))
+
+        office.faults.add("before", "append", overtake)
+        await office.note("a", make_submit())
+        assert office.known("a")
+        assert [record.kind for record in office.records] == [Kind.CREATE]
+        answered = await office.ask(make_submit())
+        assert answered.cursor.offset == 2
+        assert office.announced == [(0, 0), (1, 0), (2, 1)]
+        assert office.restarts == 0
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("what", ["load", "append"])
+async def test_a_crash_leaves_asks_in_flight_unknown_and_queued_ones_waiting(
+    when: str, what: str
+) -> None:
+    async with open_office() as office:
+        async with trio.open_nursery() as nursery:
+            gate = office.faults.gate(when, what)
+            office.faults.add(when, what, crashing())
+            nursery.start_soon(office.note, "one", title(0))
+            await gate.reached.wait()
+            nursery.start_soon(office.note, "two", title(2))
+            nursery.start_soon(office.note, "three", title(3))
+            await wait_all_tasks_blocked()
+            bounds = office.faults.gate("before", "bounds")
+            gate.opened.set()
+            await bounds.reached.wait()
+            assert office.ended.keys() == {"one", "two", "three"}
+            nursery.start_soon(office.note, "four", title(4))
+            await wait_all_tasks_blocked()
+            assert "four" not in office.ended
+            assert not office.registry.running
+            bounds.opened.set()
+        assert isinstance(office.ended["one"], Answered)
+        assert (office.known("two"), office.known("three")) == (False, False)
+        assert ack_of(office.ended["four"]).status is AckStatus.ACCEPTED
+        assert office.restarts == 1
+        assert office.registry.running
+        written = (what, when) == ("append", "after")
+        assert len(office.records) == (4 if written else 2)
+
+
+async def test_a_command_that_nobody_can_decide_takes_only_its_batch_along(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decide = registry_module.decide
+
+    def poisoned(state: object, command: Command, ctx: object) -> object:
+        if command == title(13):
+            raise ZeroDivisionError
+        return decide(state, command, ctx)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(registry_module, "decide", poisoned)
+    async with open_office() as office:
+        await office.note("a", title(1), title(13))
+        assert not office.known("a")
+        assert not office.records
+        ack = ack_of(await office.ask(title(1)))
+        assert ack.status is AckStatus.ACCEPTED
+        assert office.restarts == 1
+
+
+async def test_a_restart_by_an_operator_answers_those_in_flight() -> None:
+    async with open_office() as office:
+        async with trio.open_nursery() as nursery:
+            gate = office.faults.gate("before", "append")
+            nursery.start_soon(office.note, "a", title(1))
+            await gate.reached.wait()
+            nursery.start_soon(office.note, "b", title(2))
+            await wait_all_tasks_blocked()
+            await office.supervisor.restart_child("registry")
+        assert not office.known("a")
+        assert ack_of(office.ended["b"]).status is AckStatus.ACCEPTED
+        assert len(office.records) == 1
+
+
+async def test_its_figures_are_in_the_tree() -> None:
+    async with open_office(mailbox=7) as office, trio.open_nursery() as nursery:
+        await office.ask(title(0))
+        gate = office.faults.gate("before", "append")
+        nursery.start_soon(office.note, "a", title(1))
+        await gate.reached.wait()
+        nursery.start_soon(office.note, "b", title(2))
+        await wait_all_tasks_blocked()
+        (node,) = office.supervisor.tree.snapshot().root.children
+        assert node.stats == {
+            "mailbox_depth": 1,
+            "mailbox_capacity": 7,
+            "oldest_message_seconds": node.stats["oldest_message_seconds"],
+            "messages_handled": 2,
+        }
+        gate.opened.set()
+
+
+# --- idempotency keys ---
+
+KEY = IdempotencyKey("rae POST /v1/alerts k1", "digest-1")
+
+
+async def test_a_key_that_comes_again_gets_the_same_answer_and_no_second_event() -> None:
+    async with open_office() as office:
+        first = await office.ask(make_submit(), title(2), key=KEY)
+        await office.ask(make_create())
+        again = await office.ask(make_submit(), title(2), key=KEY)
+        assert again.results == first.results
+        assert (first.replayed, again.replayed) == (False, True)
+        assert len(office.records) == 3
+        assert again.cursor.offset == 3
+
+
+async def test_a_key_holds_after_a_restart() -> None:
+    store = MemoryStore()
+    async with open_office(store) as office:
+        first = await office.ask(make_create(), key=KEY)
+    async with open_office(store) as office:
+        again = await office.ask(make_create(), key=KEY)
+        assert again.results == first.results
+        assert again.replayed
+        assert len(office.records) == 1
+
+
+async def test_a_key_twice_in_one_batch_is_done_once() -> None:
+    async with open_office() as office:
+        async with trio.open_nursery() as nursery:
+            gate = office.faults.gate("before", "append")
+            nursery.start_soon(office.note, "first", title(0))
+            await gate.reached.wait()
+            for name in "ab":
+
+                async def ask(name: str = name) -> None:
+                    await office.note(name, make_create(), key=KEY)
+
+                nursery.start_soon(ask)
+            await wait_all_tasks_blocked()
+            gate.opened.set()
+        one, two = office.ended["a"], office.ended["b"]
+        assert isinstance(one, Answered)
+        assert isinstance(two, Answered)
+        assert one.results == two.results
+        assert {one.replayed, two.replayed} == {False, True}
+        assert len(office.records) == 2
+
+
+async def test_a_key_with_another_body_is_refused_and_stays_the_first_ones() -> None:
+    async with open_office() as office:
+        first = await office.ask(make_create(), key=KEY)
+        other = IdempotencyKey(KEY.name, "digest-2")
+        with pytest.raises(IdempotencyMismatch) as caught:
+            await office.ask(title(1), key=other)
+        assert (caught.value.code, caught.value.field) == (ErrorCode.CONFLICT, "Idempotency-Key")
+        assert len(office.records) == 1
+        assert (await office.ask(make_create(), key=KEY)).results == first.results
+
+
+async def test_a_refusal_is_an_answer_that_is_kept_too() -> None:
+    async with open_office() as office:
+        first = await office.ask(c.CloseIncident("no-such"), make_submit(title=""), key=KEY)
+        again = await office.ask(c.CloseIncident("no-such"), make_submit(title=""), key=KEY)
+        assert again.replayed
+        pairs = [*zip(first.results, again.results, strict=True)]
+        assert len(pairs) == 2
+        for one, two in pairs:
+            assert isinstance(one, Refused)
+            assert isinstance(two, Refused)
+            assert (one.code, one.message, one.field) == (two.code, two.message, two.field)
+        assert not office.records
+
+
+async def test_a_key_is_forgotten_after_a_day() -> None:
+    async with open_office() as office:
+        await office.ask(make_create(), key=KEY)
+        office.now[0] += ANSWER_LIFETIME - 1
+        assert (await office.ask(make_create(), key=KEY)).replayed
+        office.now[0] += 1
+        again = await office.ask(make_create(), key=KEY)
+        assert not again.replayed
+        assert len(office.records) == 2
+        office.now[0] += ANSWER_LIFETIME - 1
+        assert (await office.ask(make_create(), key=KEY)).results == again.results
+
+
+async def test_a_key_is_forgotten_by_a_registry_that_finds_it_too_old() -> None:
+    store = MemoryStore()
+    async with open_office(store) as office:
+        await office.ask(make_create(), key=KEY)
+    async with open_office(store) as office:
+        office.now[0] += ANSWER_LIFETIME
+        assert not (await office.ask(make_create(), key=KEY)).replayed
+
+
+async def test_what_was_not_written_is_not_kept_for_its_key() -> None:
+    async with open_office() as office:
+        office.faults.add("before", "append", refusing())
+        await office.note("a", make_create(), key=KEY)
+        assert office.known("a")
+        again = await office.ask(make_create(), key=KEY)
+        assert not again.replayed
+        assert len(office.records) == 1
+
+
+async def test_a_key_makes_the_retry_of_an_unknown_outcome_safe() -> None:
+    async with open_office() as office:
+        office.faults.add("after", "append", losing())
+        await office.note("a", make_create(), key=KEY)
+        assert not office.known("a")
+        again = await office.ask(make_create(), key=KEY)
+        assert again.replayed
+        assert len(office.records) == 1
+
+
+async def test_a_stale_head_that_is_only_said_is_survived() -> None:
+    async with open_office() as office:
+        office.faults.add("before", "append", stale())
+        await office.note("a", make_create(), key=KEY)
+        assert office.known("a")
+        assert not (await office.ask(make_create(), key=KEY)).replayed
+        assert len(office.records) == 1
