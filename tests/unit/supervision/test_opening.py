@@ -224,3 +224,17 @@ async def test_a_group_of_cancelled_and_a_failure_is_a_failure(
     assert failure is not None
     assert "late" in failure.traceback
     assert tree.root.children["a"].state == "failed"
+
+
+async def test_children_outlive_the_block_also_when_all_is_cancelled(
+    log: Log, autojump_clock: trio.testing.MockClock
+) -> None:
+    with trio.move_on_after(1.0):
+        async with open_supervisor("sup", [spec(log, "a")]):
+            try:
+                await trio.Event().wait()
+            finally:
+                with trio.CancelScope(shield=True):
+                    await pass_time(2.0)
+                    assert log.live == {"a"}
+    assert log.times("cancelled", "a") == [3.0]

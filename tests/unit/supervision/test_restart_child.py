@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
 
 from incident_manager.supervision import (
     Backoff,
@@ -17,9 +19,10 @@ from incident_manager.supervision import (
     SupervisorStopped,
     open_supervisor,
 )
+from unit.supervision.scenarios import HALF, Scenario, run, scenarios, specs
 from unit.supervision.scripts import FAIL_AT_1, STAY, Life, Log, pass_time, spec
 
-# --- asked for by an operator ---
+MANY = Intensity(10**6, 1.0)
 
 
 async def test_restart_child_waits_for_readiness_and_counts_for_nothing(
@@ -120,3 +123,45 @@ async def test_restart_child_is_refused_when_nothing_runs_and_ends_when_it_stops
     assert len(refused) == 1
     with pytest.raises(SupervisorStopped):
         await supervisor.restart_child("a")
+
+
+@given(
+    scenarios(),
+    st.lists(
+        st.tuples(st.integers(0, 10).map(lambda whole: whole + HALF), st.integers(0, 3)), max_size=6
+    ),
+)
+def test_every_request_is_answered(scenario: Scenario, requests: list[tuple[float, int]]) -> None:
+    """Whatever the children do meanwhile; scenarios that bear any number of failures."""
+    log = Log()
+    answers: list[str] = []
+
+    async def operator(supervisor: Supervisor, when: float, child_id: str) -> None:
+        await pass_time(when - min(when, trio.current_time()))
+        try:
+            await supervisor.restart_child(child_id)
+            answers.append("ready")
+        except (StartFailed, SupervisorStopped) as error:
+            answers.append(type(error).__name__)
+
+    async def main() -> None:
+        children = specs(scenario, log)
+        supervisor = Supervisor("root", children, strategy=scenario.strategy, intensity=MANY)
+        with trio.move_on_after(10_000.0) as too_long:
+            async with trio.open_nursery() as nursery:
+                try:
+                    await nursery.start(supervisor.run)
+                except StartFailed:
+                    answers.extend("no start" for _ in requests)
+                    return
+                async with trio.open_nursery() as operators:
+                    for when, number in requests:
+                        child_id = children[number % len(children)].id
+                        operators.start_soon(operator, supervisor, when, child_id)
+                    await pass_time(6.0)
+                    supervisor.begin_stop()
+        assert not too_long.cancelled_caught
+
+    run(main)
+    assert len(answers) == len(requests)
+    assert log.live == set()
