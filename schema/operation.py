@@ -11,8 +11,8 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
-    VariableDefinitionNode,
 )
+from graphql import VariableDefinitionNode as _Variable
 from graphql.execution.collect_fields import GroupedFieldSet, collect_fields
 
 from incident_manager.actors.errors import ErrorCode
@@ -40,7 +40,7 @@ class Operation:
     """One operation, ready to be executed as often as wanted.
 
     ``fields`` are the names of its root fields; ``grouped`` the same as graphql-core has
-    collected them, by response name.
+    collected them, by response name; validation leaves a subscription exactly one.
     """
 
     kind: OperationType
@@ -122,16 +122,11 @@ class Preparer:
         root = self._schema.get_root_type(node.operation)
         assert root is not None  # noqa: S101 -- the document is valid
         try:
-            grouped = collect_fields(
+            return collect_fields(
                 self._schema, executor.fragments, executor.variable_values, root, node
             ).grouped_field_set
         except GraphQLError as error:  # @skip(if: $v), with null for a variable that has a default
             raise OperationRefused([format_error(error, ErrorCode.BAD_USER_INPUT)]) from None
-        if node.operation is OperationType.SUBSCRIPTION and len(grouped) != 1:
-            raise refusal(
-                ErrorCode.GRAPHQL_VALIDATION_FAILED, "A subscription must have one root field."
-            )
-        return grouped
 
     def _permit(self, kind: OperationType, fields: tuple[str, ...], role: Role) -> None:
         root = self._schema.get_root_type(kind)
@@ -147,12 +142,13 @@ def _bad(message: str, name: str) -> OperationRefused:
 
 
 def _chosen(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
-    """The operation that is meant. The name does not count where there is one without any."""
+    """The operation that is meant; a valid document has one.
+
+    The name does not count where there is a single one without a name.
+    """
     found = operations(document)
     if len(found) == 1 and (not name or found[0].name is None):
         return found[0]
-    if not found:
-        raise refusal(ErrorCode.GRAPHQL_VALIDATION_FAILED, "The document has no operation.")
     if not name:
         raise _bad("operationName must say which of several operations is meant", "operationName")
     for each in found:
@@ -163,8 +159,6 @@ def _chosen(document: DocumentNode, name: str | None) -> OperationDefinitionNode
 
 def _variable_error(error: GraphQLError) -> dict[str, object]:
     formatted = format_error(error, ErrorCode.BAD_USER_INPUT)
-    for node in error.nodes or ():
-        if isinstance(node, VariableDefinitionNode):
-            formatted["extensions"]["field"] = node.variable.name.value
-            break
+    names = [n.variable.name.value for n in error.nodes or () if isinstance(n, _Variable)]
+    formatted["extensions"]["field"] = names[0] if names else "variables"
     return formatted

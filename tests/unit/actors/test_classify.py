@@ -41,7 +41,11 @@ def test_another_word_is_refused(word: str) -> None:
     assert len(caught.value.message) < 500
 
 
-def test_source_keys_are_of_their_source() -> None:
-    assert source_key("grafana", None) is None
-    assert source_key("grafana", "7") == "7:grafana:7"
+@given(st.text(), st.text(), st.text(), st.text())
+def test_source_keys_are_of_their_source(a: str, one: str, b: str, two: str) -> None:
+    assert source_key(a, None) is None
+    assert (source_key(a, one) == source_key(b, two)) == ((a, one) == (b, two))
+
+
+def test_two_sources_never_share_a_key() -> None:
     assert source_key("a", "b:c") != source_key("a:b", "c")

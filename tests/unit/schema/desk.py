@@ -55,5 +55,5 @@ class Desk:
 async def open_desk() -> AsyncGenerator[Desk, None]:
     async with open_memory() as journal:
         desk = Desk(journal)
-        async with open_supervisor("root", [ChildSpec("registry", desk.registry.run)]):
+        async with open_supervisor("root", [ChildSpec("registry", desk.registry.run, shutdown=0)]):
             yield desk

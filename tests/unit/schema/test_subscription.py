@@ -270,7 +270,7 @@ def _in_stream(stream: StreamField, record: Record) -> bool:
     }[stream]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(requests(), st.lists(records(), min_size=1, max_size=8))
 def test_a_filter_is_its_naive_predicate(
     request: tuple[StreamField, dict[str, Any]], events: list[Record]
