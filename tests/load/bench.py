@@ -18,8 +18,9 @@ from rich.status import Status
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from load.client import Client, build
+from load.machine import Neighbours, machine
 from load.measure import Measured, measure, middle
-from load.report import machine, place, summary, tables
+from load.report import place, summary, tables
 from load.scenarios import QUICK, SCENARIOS, Scenario, quick
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
@@ -55,7 +56,7 @@ def main(
     if load > 0.5:
         console.print(f"[yellow]The load is {load:.2f} already: expect worse figures.")
     _raise_file_limit(console)
-    began = time.monotonic()
+    began, neighbours = time.monotonic(), Neighbours()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         loader = build(Path(folder), client)
         console.print(f"Load client: {loader.name}")
@@ -67,7 +68,7 @@ def main(
         ["make", "bench", *([f"ARGS={shlex.join(sys.argv[1:])}"] * bool(sys.argv[1:]))]
     )
     where = Path(data or tempfile.gettempdir())
-    block = f"{machine(loader.name, where, load, command)}\n\n{tables(results)}"
+    block = f"{machine(loader.name, where, neighbours.cores(), command)}\n\n{tables(results)}"
     click.echo(block)
     if write:
         _DOCUMENT.write_text(place(_DOCUMENT.read_text(), block))
@@ -101,7 +102,10 @@ def _repeat(
             say = partial(_say, status, step)
             where = None if data is None else Path(data)
             stats = None if profile is None else Path(profile).resolve()
-            one = measure(scenario, client, where, say, stats)
+            try:
+                one = measure(scenario, client, where, say, stats)
+            except RuntimeError as error:
+                raise click.ClickException(str(error)) from error
         console.print(f"  {step}  {summary(one)}", highlight=False)
         if one.faults:
             console.print(f"  [red]{one.faults}")

@@ -1,14 +1,10 @@
-"""The results as Markdown: tables, the machine that they were taken on, their place in a file."""
+"""The results as Markdown tables, and their place in a document."""
 
-import os
-import platform
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
-from pathlib import Path
 
 from load.measure import Measured
 
-__all__ = ["BEGIN", "END", "file_system", "machine", "place", "summary", "tables"]
+__all__ = ["BEGIN", "END", "place", "summary", "tables"]
 
 BEGIN = "<!-- bench:begin (written by make bench ARGS=--write) -->"
 END = "<!-- bench:end -->"
@@ -116,33 +112,6 @@ def summary(result: Measured) -> str:
     """One line for the screen."""
     _, columns = _TABLES[result.scenario.table]
     return " · ".join(f"{name} {cell(result.figures)}" for name, cell in columns)
-
-
-def file_system(folder: Path) -> str:
-    """The type of the file system that ``folder`` is on, from Linux's table of mounts."""
-    found = (0, "unknown")
-    for line in Path("/proc/self/mounts").read_text().splitlines():
-        _, mount, kind, *_ = line.split()
-        if folder.resolve().is_relative_to(mount):
-            found = max(found, (len(mount), kind))
-    return found[1]
-
-
-def machine(client: str, data: Path, load: float, command: str) -> str:
-    """Where, when and how the figures were taken."""
-    models = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return (
-        f"{date.today().isoformat()}, `{command}`: {os.cpu_count()} cores "
-        f"({models[0] if models else platform.machine()}), {memory:.0f} GB, "
-        f"Linux {platform.release()}, {platform.python_implementation()} "
-        f"{platform.python_version()}, journal on {file_system(data)}, load {load:.2f} before the "
-        f"start. Load client: {client}."
-    )
 
 
 def place(document: str, block: str) -> str:
