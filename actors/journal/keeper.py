@@ -94,7 +94,7 @@ class Keeper:
         except JournalUnavailable as failure:
             self._failed(failure)
         else:
-            self._failure = None
+            self._works()
 
     async def _trim(self, journal: Journal) -> None:
         days = self._retention.days
@@ -106,6 +106,11 @@ class Keeper:
         if self._failure is None:
             _log.error("the journal cannot be written: %s", failure)
         self._failure = str(failure)
+
+    def _works(self) -> None:
+        if self._failure is not None:
+            _log.info("the journal can be written again")
+        self._failure = None
 
     @property
     def failure(self) -> str | None:
@@ -154,6 +159,7 @@ class Keeper:
         except JournalUnavailable as failure:
             self._failed(failure)
             raise
+        self._works()
         self._appends += 1
         self._records += len(batch.records)
 

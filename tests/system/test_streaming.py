@@ -3,8 +3,6 @@
 from uuid import uuid4
 
 import pytest
-from system.client import Client, alert_input, opened
-from system.harness import LocalServer
 
 from incident_manager.actors.answers import Caller
 from incident_manager.actors.commands import (
@@ -16,6 +14,8 @@ from incident_manager.actors.commands import (
     UpdateIncident,
 )
 from incident_manager.actors.vocabulary import IncidentState, Severity
+from system.client import Client, alert_input, opened
+from system.harness import LocalServer
 
 RESOLVE = """mutation ($id: UUID!, $version: Int) {
     resolveIncident(id: $id, input: {method: MANUAL, notes: "n"}, expectedVersion: $version) {

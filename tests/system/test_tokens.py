@@ -7,10 +7,10 @@ from pathlib import Path
 import httpx
 import pytest
 from attrs import frozen
-from system.client import connected, opened
-from system.harness import LocalServer, local
 
 from incident_manager.http.auth import Role, issue_token
+from system.client import connected, opened
+from system.harness import LocalServer, local
 
 SECRET = "a secret of tests that is long enough"
 STREAM = "subscription { newIncidents { title } }"

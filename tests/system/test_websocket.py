@@ -6,11 +6,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from system.client import connected, opened
-from system.harness import LocalServer, local
 from trio_websocket import ConnectionRejected
 
 from incident_manager.http.gateway import Phase
+from system.client import connected, opened
+from system.harness import LocalServer, local
 
 STREAM = "subscription { newIncidents { title } }"
 
