@@ -13,7 +13,8 @@ from incident_manager.actors.ports import Shape
 from incident_manager.schema.build import schema
 from incident_manager.schema.errors import format_error, root_cause
 from incident_manager.schema.events import Source, heartbeat, source_of
-from incident_manager.schema.executor import TrioExecutor, dispose
+from incident_manager.schema.executor import dispose
+from incident_manager.schema.plain import PlainExecutor
 from incident_manager.schema.services import Sources
 from incident_manager.schema.shape import GraphQLShape
 
@@ -31,8 +32,8 @@ class _Plan:
     __slots__ = ("_executor", "_grouped", "_root")
 
     def __init__(self, shape: GraphQLShape, sources: Sources) -> None:
-        built = TrioExecutor.build(schema, parse(shape.document), context_value=sources)
-        executor = cast(TrioExecutor, built)  # no errors: the shape was made of what is valid
+        built = PlainExecutor.build(schema, parse(shape.document), context_value=sources)
+        executor = cast(PlainExecutor, built)  # no errors: the shape was made of what is valid
         root = schema.subscription_type
         assert root is not None  # noqa: S101 -- the schema has subscriptions
         self._executor = executor
@@ -41,12 +42,12 @@ class _Plan:
             schema, executor.fragments, executor.variable_values, root, executor.operation
         ).grouped_field_set
 
-    def execute(self, source: Source) -> tuple[TrioExecutor, Any]:
+    def execute(self, source: Source) -> tuple[PlainExecutor, Any]:
         """Execute for one event: an executor with the field errors, and the data.
 
         The data is null where the root field itself failed.
         """
-        executor = cast(TrioExecutor, self._executor.build_per_event_executor(source))
+        executor = cast(PlainExecutor, self._executor.build_per_event_executor(source))
         try:
             return executor, executor.execute_collected_root_fields(
                 self._root, source, self._grouped, False, ()
@@ -101,7 +102,7 @@ class GraphQLProjector:
             raise TypeError(f"{shape.field.value} cannot be projected without waiting")
         return _payload(executor, data, cursor)
 
-    def _begin(self, shape: Shape, source: Source) -> tuple[TrioExecutor, Any]:
+    def _begin(self, shape: Shape, source: Source) -> tuple[PlainExecutor, Any]:
         self.executions += 1
         plan = self._plans.get(shape)
         if plan is None:
@@ -110,7 +111,7 @@ class GraphQLProjector:
         return plan.execute(source)
 
 
-def _payload(executor: TrioExecutor, data: Any, cursor: str) -> bytes:
+def _payload(executor: PlainExecutor, data: Any, cursor: str) -> bytes:
     """``extensions`` is the last member, and ``cursor`` its only one (see ``ports.extend``)."""
     failed = executor.collected_errors.errors
     errors = b',"errors":' + _encode([format_error(e) for e in failed]) if failed else b""
