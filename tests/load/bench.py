@@ -1,7 +1,6 @@
 """``make bench``: measure the server and, with ``--write``, put the figures into the document."""
 
 import json
-import os
 import resource
 import shlex
 import sys
@@ -18,7 +17,7 @@ from rich.status import Status
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from load.client import Client, build
-from load.machine import Neighbours, machine
+from load.machine import machine, wait_for_quiet
 from load.measure import Measured, measure, middle
 from load.report import place, summary, tables
 from load.scenarios import QUICK, SCENARIOS, Scenario, quick
@@ -32,6 +31,12 @@ _KEYS = [scenario.key for scenario in SCENARIOS]
 @click.option("--quick", "short", is_flag=True, help="Fewer and shorter: under three minutes.")
 @click.option("--only", multiple=True, type=click.Choice(_KEYS), help="This scenario; repeatable.")
 @click.option("--rounds", type=click.IntRange(1, 20), help="How often each is measured.")
+@click.option(
+    "--wait",
+    default=0.0,
+    metavar="SECONDS",
+    help="Before each round wait, so long at most, until no other program keeps the CPU busy.",
+)
 @click.option("--write", is_flag=True, help="Write the figures of a full run into the document.")
 @click.option("--json", "raw", type=click.Path(dir_okay=False), help="Append all rounds as JSON.")
 @click.option("--client", type=click.Choice(["auto", "c", "python"]), default="auto")
@@ -42,6 +47,7 @@ def main(
     short: bool,
     only: tuple[str, ...],
     rounds: int | None,
+    wait: float,
     write: bool,
     raw: str | None,
     client: str,
@@ -52,23 +58,20 @@ def main(
     if write and (short or only or profile):
         raise click.UsageError("--write takes the figures of a full run only")
     console = Console(stderr=True)
-    load = os.getloadavg()[0]
-    if load > 0.5:
-        console.print(f"[yellow]The load is {load:.2f} already: expect worse figures.")
     _raise_file_limit(console)
-    began, neighbours = time.monotonic(), Neighbours()
+    began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         loader = build(Path(folder), client)
         console.print(f"Load client: {loader.name}")
         results = []
         for scenario in _chosen(short=short, only=only):
             count = rounds or scenario.rounds
-            results.append(_repeat(scenario, count, loader, console, data, raw, profile))
+            results.append(_repeat(scenario, count, loader, console, data, raw, profile, wait))
     command = shlex.join(
         ["make", "bench", *([f"ARGS={shlex.join(sys.argv[1:])}"] * bool(sys.argv[1:]))]
     )
     where = Path(data or tempfile.gettempdir())
-    block = f"{machine(loader.name, where, neighbours.cores(), command)}\n\n{tables(results)}"
+    block = f"{machine(loader.name, where, command)}\n\n{tables(results)}"
     click.echo(block)
     if write:
         _DOCUMENT.write_text(place(_DOCUMENT.read_text(), block))
@@ -93,12 +96,16 @@ def _repeat(
     data: str | None,
     raw: str | None,
     profile: str | None,
+    wait: float,
 ) -> Measured:
     console.print(f"[bold]{scenario.key}[/]  {scenario.title}")
     done = []
     for number in range(1, rounds + 1):
         step = f"{number}/{rounds}"
         with console.status(f"{step}  starting the server") as status:
+            if wait:
+                status.update(f"{step}  waiting for a quiet machine")
+                wait_for_quiet(wait)
             say = partial(_say, status, step)
             where = None if data is None else Path(data)
             stats = None if profile is None else Path(profile).resolve()

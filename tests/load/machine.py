@@ -7,9 +7,11 @@ import time
 from datetime import date
 from pathlib import Path
 
-__all__ = ["Neighbours", "file_system", "machine"]
+__all__ = ["Neighbours", "file_system", "machine", "wait_for_quiet"]
 
 _TICKS = os.sysconf("SC_CLK_TCK")
+_LOOK = 5.0  # seconds
+_QUIET = 0.2  # cores
 
 
 class Neighbours:
@@ -23,6 +25,17 @@ class Neighbours:
         """How many cores they have kept busy on average."""
         theirs = (_busy() - self._all) - (_ours() - self._ours)
         return max(0.0, theirs / max(time.monotonic() - self._began, 1e-9))
+
+
+def wait_for_quiet(seconds: float) -> bool:
+    """Wait, ``seconds`` at most, until others leave the machine alone; whether they do."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        neighbours = Neighbours()
+        time.sleep(_LOOK)
+        if neighbours.cores() < _QUIET:
+            return True
+    return False
 
 
 def _busy() -> float:
@@ -49,8 +62,8 @@ def file_system(folder: Path) -> str:
     return found[1]
 
 
-def machine(client: str, data: Path, others: float, command: str) -> str:
-    """Where, when and how the figures were taken; ``others`` are the neighbours' cores."""
+def machine(client: str, data: Path, command: str) -> str:
+    """Where, when and how the figures were taken."""
     models = [
         line.partition(":")[2].strip()
         for line in Path("/proc/cpuinfo").read_text().splitlines()
@@ -61,6 +74,6 @@ def machine(client: str, data: Path, others: float, command: str) -> str:
         f"{date.today().isoformat()}, `{command}`: {os.cpu_count()} cores "
         f"({models[0] if models else platform.machine()}), {memory:.0f} GB, "
         f"Linux {platform.release()}, {platform.python_implementation()} "
-        f"{platform.python_version()}, journal on {file_system(data)}. Other programs kept "
-        f"{others:.2f} cores busy meanwhile. Load client: {client}."
+        f"{platform.python_version()}, journal on {file_system(data)}. "
+        f"Load client: {client}."
     )

@@ -9,6 +9,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from load.client import Client, LoadClient, driving
+from load.machine import Neighbours
 from load.scenarios import Scenario
 from load.server import Server, Usage, serving
 
@@ -59,12 +60,16 @@ def measure(
     Raises:
         RuntimeError: the server or the load client failed.
     """
+    neighbours = Neighbours()
     with (
         tempfile.TemporaryDirectory(prefix="bench-", dir=data) as folder,
         serving(Path(folder), profile=profile) as server,
         driving(client, server) as load,
     ):
-        return Measured(scenario, _measure(scenario, server, load, say))
+        figures = _measure(scenario, server, load, say)
+    # Now that they have ended, what the server and its client used is known to be ours.
+    figures["other_cores"] = neighbours.cores()
+    return Measured(scenario, figures)
 
 
 def _measure(scenario: Scenario, server: Server, load: LoadClient, say: Say) -> dict[str, float]:

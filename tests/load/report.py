@@ -54,6 +54,7 @@ _TABLES: Mapping[str, tuple[str, tuple[tuple[str, _Cell], ...]]] = {
             ("kernel TCP KB each", _kb("tcp_each")),
             ("deliveries", _number("deliveries")),
             *_FAULTS,
+            ("others' cores", _cores("other_cores")),
         ),
     ),
     "delivery": (
@@ -67,6 +68,7 @@ _TABLES: Mapping[str, tuple[str, tuple[tuple[str, _Cell], ...]]] = {
             *_FAULTS,
             ("server cores", _cores("server_cpu")),
             ("client cores", _cores("client_cpu")),
+            ("others' cores", _cores("other_cores")),
         ),
     ),
     "ingest": (
@@ -79,6 +81,7 @@ _TABLES: Mapping[str, tuple[str, tuple[tuple[str, _Cell], ...]]] = {
             *_FAULTS,
             ("server cores", _cores("server_cpu")),
             ("client cores", _cores("client_cpu")),
+            ("others' cores", _cores("other_cores")),
         ),
     ),
 }
@@ -98,12 +101,13 @@ def tables(results: Sequence[Measured]) -> str:
         lines = [
             f"### {heading}",
             "",
-            _row(["scenario", *(name for name, _ in columns), "`--only`"]),
-            _row(["---", *("---:" for _ in columns), "---"]),
+            _row(["scenario", *(name for name, _ in columns), "rounds", "`--only`"]),
+            _row(["---", *("---:" for _ in columns), "---:", "---"]),
         ]
         for result in rows:
             cells = [cell(result.figures) for _, cell in columns]
-            lines.append(_row([result.scenario.title, *cells, f"`{result.scenario.key}`"]))
+            cells += [str(result.rounds), f"`{result.scenario.key}`"]
+            lines.append(_row([result.scenario.title, *cells]))
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
 
