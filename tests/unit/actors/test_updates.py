@@ -4,10 +4,10 @@ import itertools
 
 import pytest
 from attrs import evolve
-from unit.actors.builders import before_of, make_alert, make_comment, make_incident, make_record
 
 from incident_manager.actors.updates import update_type
 from incident_manager.actors.vocabulary import IncidentState, Kind, Severity, UpdateType
+from unit.actors.builders import before_of, make_alert, make_comment, make_incident, make_record
 
 
 def test_an_incident_begins() -> None:
