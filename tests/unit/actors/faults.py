@@ -72,6 +72,19 @@ class Faults:
         self.calls: list[str] = []
         self.appends: list[Append] = []
         self.opens = 0
+        self.doom = trio.Event()
+        self._opened = trio.Event()
+
+    def opened_now(self) -> None:
+        self.opens += 1
+        self.doom = trio.Event()
+        self._opened.set()
+
+    async def crash_journal(self) -> None:
+        """Have the journal's actor crash, and wait until it is open again."""
+        self._opened = trio.Event()
+        self.doom.set()
+        await self._opened.wait()
 
     def add(self, when: str, what: str, act: Act) -> None:
         self._acts[when, what].append(act)
@@ -132,7 +145,15 @@ class FaultyJournal:
 
 @asynccontextmanager
 async def open_faulty(opened: OpenJournal, faults: Faults) -> AsyncIterator[FaultyJournal]:
+    """Open a journal that ends by itself, with :class:`Crash`, when ``faults.doom`` is set."""
     await faults.meet("before", "open")
-    async with opened as inner:
-        faults.opens += 1
+    async with opened as inner, trio.open_nursery() as nursery:
+        faults.opened_now()
+        nursery.start_soon(_die, faults.doom)
         yield FaultyJournal(inner, faults)
+        nursery.cancel_scope.cancel()
+
+
+async def _die(doom: trio.Event) -> None:
+    await doom.wait()
+    raise Crash("the journal")
