@@ -27,6 +27,7 @@ __all__ = [
     "incident_conditions",
     "incident_rows",
     "label_terms",
+    "storable",
 ]
 
 
@@ -145,17 +146,17 @@ def alert_conditions(query: AlertQuery) -> Conditions:
 def label_terms(facet: Facet, labels: Mapping[str, str]) -> tuple[Term, ...]:
     """One term for each label."""
     return tuple(
-        Term(facet, key, (value,)) if _storable(key) and _storable(value) else Term(facet, "", ())
+        Term(facet, key, (value,)) if storable(key) and storable(value) else Term(facet, "", ())
         for key, value in labels.items()
     )
 
 
 def _any_of(facet: Facet, values: Iterable[str]) -> Sequence[Term]:
     given = sorted(values)
-    return (Term(facet, "", tuple(filter(_storable, given))),) if given else ()
+    return (Term(facet, "", tuple(filter(storable, given))),) if given else ()
 
 
-def _storable(text: str) -> bool:
+def storable(text: str) -> bool:
     """A row can hold it: it is no half of a surrogate pair."""
     try:
         text.encode()

@@ -17,6 +17,7 @@ from incident_manager.actors.journal.query import (
     decode_after,
     encode_after,
     matches,
+    search_place,
     sort_key,
 )
 from incident_manager.actors.journal.reads import (
@@ -83,7 +84,7 @@ def read_page(store: MemoryStore, query: IncidentQuery) -> IncidentPage:
 def read_search(store: MemoryStore, query: SearchQuery) -> IncidentPage:
     """One page of a search; the query has been checked."""
     asked = wanted(query.text)
-    place = None if query.after is None else decode_place(query.after, SEARCH, [int, int])
+    place = search_place(query)
     found: list[_Keyed[Incident]] = []
     for number, incident in enumerate(store.incidents.values(), start=1):
         if not asked or not bears(incident.labels, query.labels):

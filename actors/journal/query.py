@@ -32,6 +32,7 @@ __all__ = [
     "decode_after",
     "encode_after",
     "matches",
+    "search_place",
     "sort_key",
 ]
 
@@ -125,3 +126,11 @@ def decode_after(text: str, sort: SortField, *, descending: bool) -> SortKey:
     """The sort key in a cursor; raises ValueError if it is none, or of another order."""
     form = [int, str] if sort is SortField.CREATED_AT else [int, int, str]
     return decode_place(text, (sort.value, descending), form)
+
+
+def search_place(query: SearchQuery) -> tuple[int, int] | None:
+    """The band and number behind which a search goes on; raises ValueError if it is none."""
+    if query.after is None:
+        return None
+    band, number = decode_place(query.after, SEARCH, [int, int])
+    return int(band), int(number)

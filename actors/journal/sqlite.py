@@ -6,7 +6,7 @@ to date, so that opening replays nothing, however many events there are.
 
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import TypeVar
@@ -15,19 +15,28 @@ import structlog
 import trio
 from attrs import frozen
 
-from incident_manager.actors.journal import sqlite_file, sqlite_read, sqlite_write
+from incident_manager.actors.journal import sqlite_beside, sqlite_file, sqlite_read, sqlite_write
 from incident_manager.actors.journal.base import (
     Append,
     Bounds,
     Chunk,
-    IncidentPage,
-    IncidentQuery,
     JournalError,
     JournalUnavailable,
     Loaded,
     Needs,
 )
+from incident_manager.actors.journal.place import check_first
 from incident_manager.actors.journal.query import check_query
+from incident_manager.actors.journal.reads import (
+    AlertPage,
+    AlertQuery,
+    CommentPage,
+    IncidentPage,
+    IncidentQuery,
+    SearchQuery,
+    Stats,
+    TimelinePage,
+)
 from incident_manager.actors.journal.rules import check_batch, check_read
 from incident_manager.actors.journal.sqlite_errors import (
     read_transaction,
@@ -36,7 +45,7 @@ from incident_manager.actors.journal.sqlite_errors import (
 )
 from incident_manager.actors.journal.sqlite_owner import OwnerLock
 from incident_manager.actors.journal.sqlite_schema import MIGRATIONS, Migrations
-from incident_manager.actors.model import Incident, Micros
+from incident_manager.actors.model import Alert, Incident, Micros
 
 __all__ = ["SqliteJournal", "open_sqlite"]
 
@@ -91,9 +100,9 @@ class SqliteJournal:
         check_batch(batch)
 
         def work(connection: sqlite3.Connection) -> None:
-            rows, incidents = sqlite_write.rows_of(batch)
+            rows = sqlite_write.rows_of(batch)
             with write_transaction(connection, self._where):
-                sqlite_write.write(connection, batch.expected_head, rows, incidents)
+                sqlite_write.write(connection, batch.expected_head, rows)
 
         await self._write(work)
 
@@ -114,6 +123,65 @@ class SqliteJournal:
         """See the port."""
         check_query(query)
         return await self._read(lambda connection: sqlite_read.read_page(connection, query))
+
+    async def search(self, query: SearchQuery) -> IncidentPage:
+        """See the port."""
+        check_query(query)
+        return await self._read(lambda connection: sqlite_read.read_search(connection, query))
+
+    async def stats(self, query: IncidentQuery) -> Stats:
+        """See the port."""
+        check_query(query)
+        return await self._read(lambda connection: sqlite_read.read_stats(connection, query))
+
+    async def alert(self, alert_id: str) -> Alert | None:
+        """See the port."""
+        return await self._read(lambda connection: sqlite_read.read_alert(connection, alert_id))
+
+    async def alerts(self, query: AlertQuery) -> AlertPage:
+        """See the port."""
+        check_query(query)
+        return await self._read(lambda connection: sqlite_read.read_alert_page(connection, query))
+
+    async def incidents_by_id(self, ids: Iterable[str]) -> Mapping[str, Incident]:
+        """See the port."""
+        return await self._read(lambda connection: sqlite_beside.read_incidents(connection, ids))
+
+    async def related(
+        self, ids: Iterable[str], first: int, labels: Mapping[str, str] | None = None
+    ) -> Mapping[str, tuple[Incident, ...]]:
+        """See the port."""
+        check_first(first)
+        return await self._read(
+            lambda connection: sqlite_beside.read_related(connection, ids, first, labels)
+        )
+
+    async def alerts_of(
+        self, ids: Iterable[str], first: int, labels: Mapping[str, str] | None = None
+    ) -> Mapping[str, tuple[Alert, ...]]:
+        """See the port."""
+        check_first(first)
+        return await self._read(
+            lambda connection: sqlite_beside.read_alerts_of(connection, ids, first, labels)
+        )
+
+    async def comments_of(
+        self, ids: Iterable[str], first: int, after: str | None = None
+    ) -> Mapping[str, CommentPage]:
+        """See the port."""
+        check_first(first)
+        return await self._read(
+            lambda connection: sqlite_beside.read_comments_of(connection, ids, first, after)
+        )
+
+    async def timeline_of(
+        self, ids: Iterable[str], first: int, after: str | None = None
+    ) -> Mapping[str, TimelinePage]:
+        """See the port."""
+        check_first(first)
+        return await self._read(
+            lambda connection: sqlite_beside.read_timeline_of(connection, ids, first, after)
+        )
 
     async def trim(self, *, keep: int, before: Micros, limit: int) -> int:
         """See the port; an answer has expired by the latest ``now`` that a load has named."""

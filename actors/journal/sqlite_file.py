@@ -10,6 +10,7 @@ from uuid import uuid4
 from incident_manager.actors.journal.base import JournalError
 from incident_manager.actors.journal.sqlite_errors import translated, write_transaction
 from incident_manager.actors.journal.sqlite_schema import APPLICATION_ID, Migrations
+from incident_manager.actors.journal.words import mark, words
 
 __all__ = ["connect", "create", "migrate", "version"]
 
@@ -40,6 +41,8 @@ def connect(
             f"query_only = {query_only:d}",
         ):
             connection.execute(f"PRAGMA {pragma}").close()
+        for function, arguments in ((words, 1), (mark, 2)):
+            connection.create_function(function.__name__, arguments, function, deterministic=True)
     except BaseException:
         connection.close()
         raise

@@ -1,32 +1,66 @@
 """What is read from an SQLite journal, each inside one read transaction of the caller."""
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from itertools import chain
+
+from attrs import evolve
 
 from incident_manager.actors.journal.base import (
     Answer,
     Bounds,
     Chunk,
     FingerprintKey,
-    IncidentPage,
-    IncidentQuery,
     Loaded,
     Needs,
-    SortField,
 )
 from incident_manager.actors.journal.codec import decode_incident, decode_record
+from incident_manager.actors.journal.facets import (
+    Conditions,
+    alert_conditions,
+    incident_conditions,
+)
+from incident_manager.actors.journal.place import INT64, PlaceKey, decode_place, encode_place
 from incident_manager.actors.journal.query import (
+    ALERTS,
+    SEARCH,
     SEVERITY_WEIGHT,
     STATE_ORDER,
     decode_after,
     encode_after,
+    search_place,
 )
-from incident_manager.actors.model import Incident, KeyState, Micros
+from incident_manager.actors.journal.reads import (
+    AlertPage,
+    AlertQuery,
+    IncidentPage,
+    IncidentQuery,
+    SearchQuery,
+    SortField,
+    Stats,
+)
+from incident_manager.actors.journal.sqlite_beside import read_alerts, read_incidents
+from incident_manager.actors.journal.sqlite_facets import plan
+from incident_manager.actors.journal.sqlite_search import find
+from incident_manager.actors.journal.sqlite_walk import Walk, keys, tally
+from incident_manager.actors.journal.words import wanted
+from incident_manager.actors.model import Alert, Incident, KeyState, Micros
+from incident_manager.actors.vocabulary import ACTIVE_STATES
 
-__all__ = ["load", "read_after", "read_bounds", "read_incident", "read_page"]
+__all__ = [
+    "load",
+    "read_after",
+    "read_alert",
+    "read_alert_page",
+    "read_bounds",
+    "read_incident",
+    "read_page",
+    "read_search",
+    "read_stats",
+]
 
-_Values = Sequence[object]
+_ACTIVE = [STATE_ORDER[state] for state in ACTIVE_STATES]
+_NUMBERED = "SELECT id, body FROM incidents WHERE seq = ?"
 
 
 def read_bounds(connection: sqlite3.Connection) -> Bounds:
@@ -42,7 +76,8 @@ def read_after(connection: sqlite3.Connection, offset: int, limit: int) -> Chunk
     """The records after ``offset``, at most ``limit``."""
     bounds = read_bounds(connection)
     rows = connection.execute(
-        "SELECT offset, body FROM events WHERE offset > ? ORDER BY offset LIMIT ?", (offset, limit)
+        "SELECT offset, body FROM events WHERE offset > ? ORDER BY offset LIMIT ?",
+        (min(offset, INT64), min(limit, INT64)),
     )
     records = tuple(decode_record(place, body) for place, body in rows)
     return Chunk(records, bounds, records[-1].offset if records else bounds.head)
@@ -50,8 +85,7 @@ def read_after(connection: sqlite3.Connection, offset: int, limit: int) -> Chunk
 
 def read_incident(connection: sqlite3.Connection, incident_id: str) -> Incident | None:
     """The incident as it is now."""
-    row = connection.execute("SELECT body FROM incidents WHERE id = ?", (incident_id,)).fetchone()
-    return None if row is None else decode_incident(incident_id, row[0])
+    return read_incidents(connection, [incident_id]).get(incident_id)
 
 
 def load(connection: sqlite3.Connection, needs: Needs, now: Micros, since: Micros) -> Loaded:
@@ -103,99 +137,92 @@ def _answer(connection: sqlite3.Connection, key: str, now: Micros) -> Answer | N
     return None if row is None else Answer(key, *row)
 
 
-_Condition = tuple[str, _Values]
-
-
-def _any_of(column: str, values: Iterable[object]) -> Iterable[_Condition]:
-    given = tuple(values)
-    if given:
-        yield f"{column} IN ({', '.join('?' * len(given))})", given
-
-
-def _given(condition: str, value: object) -> Iterable[_Condition]:
-    if value is not None:
-        yield condition, (value,)
-
-
-_CONDITIONS: Sequence[Callable[[IncidentQuery], Iterable[_Condition]]] = (
-    lambda q: _any_of("state", (STATE_ORDER[each] for each in q.states)),
-    lambda q: _any_of("severity", (SEVERITY_WEIGHT[each] for each in q.severities)),
-    lambda q: _any_of("source", q.sources),
-    lambda q: _any_of("incident_type", (each.value for each in q.types)),
-    lambda q: (("active = 1", ()),) if q.active_only else (),
-    lambda q: _given("created_at > ?", q.created_after),
-    lambda q: _given("created_at < ?", q.created_before),
-)
-"""The query's conditions as SQL; values are always bound, never written into the text."""
-
-_BESIDE: Sequence[Callable[[IncidentQuery], Iterable[_Condition]]] = (
-    lambda q: _given("incident_assignees WHERE assignee = ?", q.assigned_to),
-    lambda q: (("incident_labels WHERE key = ? AND value = ?", pair) for pair in q.labels.items()),
-)
-"""The conditions that a row in a table beside the incidents fulfils."""
-
-_RARE = 1000
-"""Up to so many rows of a table beside it is cheaper to start from them."""
-
-_COLUMNS: Mapping[SortField, Sequence[str]] = {
-    SortField.CREATED_AT: ("created_at", "id"),
-    SortField.UPDATED_AT: ("updated_at", "created_at", "id"),
-    SortField.SEVERITY: ("severity", "created_at", "id"),
-    SortField.STATE: ("state", "created_at", "id"),
-}
-
-
 def read_page(connection: sqlite3.Connection, query: IncidentQuery) -> IncidentPage:
     """One page, its total and what lies around it; the query has been checked."""
-    where, values = _where(connection, query)
-    total = connection.execute(_select("count(*)", where), values).fetchone()[0]
-    columns = _COLUMNS[query.sort]
-    here, place = where, values
-    before = total > 0 and query.page > 0
-    if query.after is not None:
-        key = decode_after(query.after, query.sort, descending=query.descending)
-        beyond, upto = ("<", ">=") if query.descending else (">", "<=")
-        row = f"({', '.join(columns)}) {{}} ({', '.join('?' * len(columns))})"
-        here, place = f"{where} AND {row.format(beyond)}", (*values, *key)
-        front = _select("1", f"{where} AND {row.format(upto)}", "LIMIT 1")
-        before = connection.execute(front, place).fetchone() is not None
-    order = ", ".join(f"{column} {'DESC' if query.descending else 'ASC'}" for column in columns)
-    rows = connection.execute(
-        _select("id, body", here, f"ORDER BY {order} LIMIT ? OFFSET ?"),
-        (*place, query.size + 1, query.page * query.size),
-    ).fetchall()
-    incidents = tuple(decode_incident(*row) for row in rows[: query.size])
+    sort, down = query.sort, query.descending
+    place = None if query.after is None else decode_after(query.after, sort, descending=down)
+    walk = Walk(sort, down, place, query.page * query.size, query.size + 1)
+    found, total, before = _page(connection, incident_conditions(query), walk)
+    ids = [str(key[-1]) for key in found[: query.size]]
+    known = read_incidents(connection, ids)
+    incidents = [known[each] for each in ids]
     return IncidentPage(
-        incidents,
-        tuple(encode_after(i, query.sort, descending=query.descending) for i in incidents),
+        tuple(incidents),
+        tuple(encode_after(each, sort, descending=down) for each in incidents),
         total,
-        len(rows) > query.size,
+        len(found) > query.size,
         before,
         read_bounds(connection),
     )
 
 
-def _select(what: str, where: str, tail: str = "") -> str:
-    """A statement of this module's own words only; what a query brings is bound to its marks."""
-    return f"SELECT {what} FROM incidents WHERE {where} {tail}"  # noqa: S608
+def read_stats(connection: sqlite3.Connection, query: IncidentQuery) -> Stats:
+    """Counts of what the query matches, by cells."""
+    way = plan(connection, incident_conditions(query))
+    found = {} if way is None else tally(connection, way)
+    by_severity = {
+        severity: sum(found.get((state, weight), 0) for state in _ACTIVE)
+        for severity, weight in SEVERITY_WEIGHT.items()
+    }
+    total, active = sum(found.values()), sum(by_severity.values())
+    return Stats(total, active, total - active, by_severity, read_bounds(connection))
 
 
-def _where(connection: sqlite3.Connection, query: IncidentQuery) -> _Condition:
-    found = [
-        *(each for condition in _CONDITIONS for each in condition(query)),
-        *(_beside(connection, *each) for condition in _BESIDE for each in condition(query)),
+def read_search(connection: sqlite3.Connection, query: SearchQuery) -> IncidentPage:
+    """One page of a search; the query has been checked."""
+    hits = find(
+        connection,
+        wanted(query.text),
+        query.labels,
+        place=search_place(query),
+        offset=query.page * query.size,
+        size=query.size,
+    )
+    incidents = [
+        decode_incident(*connection.execute(_NUMBERED, (seq,)).fetchone()) for _, seq in hits.keys
     ]
-    text = " AND ".join(("1", *(text for text, _ in found)))
-    return text, tuple(chain.from_iterable(values for _, values in found))
+    return IncidentPage(
+        tuple(incidents),
+        tuple(encode_place(SEARCH, key) for key in hits.keys),
+        hits.total,
+        hits.has_next,
+        hits.has_previous,
+        read_bounds(connection),
+    )
 
 
-def _beside(connection: sqlite3.Connection, rows: str, values: _Values) -> _Condition:
-    """Start from the rows beside if they are few, else look them up for each incident.
+def read_alert(connection: sqlite3.Connection, alert_id: str) -> Alert | None:
+    """The alert of that id."""
+    return read_alerts(connection, [alert_id]).get(alert_id)
 
-    SQLite cannot tell: it knows no value's frequency. (A label that half of a million
-    incidents bear costs seconds the wrong way round, and so does one that three bear.)
-    """
-    many = f"SELECT 1 FROM {rows} LIMIT 1 OFFSET {_RARE}"  # noqa: S608 -- our own words
-    if connection.execute(many, values).fetchone() is None:
-        return f"id IN (SELECT incident_id FROM {rows})", values  # noqa: S608
-    return f"EXISTS (SELECT 1 FROM {rows} AND incident_id = incidents.id)", values  # noqa: S608
+
+def read_alert_page(connection: sqlite3.Connection, query: AlertQuery) -> AlertPage:
+    """One page of alerts; the query has been checked."""
+    place = None if query.after is None else decode_place(query.after, ALERTS, [int, str])
+    walk = Walk(SortField.CREATED_AT, True, place, query.page * query.size, query.size + 1)
+    found, total, before = _page(connection, alert_conditions(query), walk)
+    ids = [str(key[-1]) for key in found[: query.size]]
+    known = read_alerts(connection, ids)
+    return AlertPage(
+        tuple(known[each] for each in ids),
+        tuple(encode_place(ALERTS, key) for key in found[: query.size]),
+        total,
+        len(found) > query.size,
+        before,
+        read_bounds(connection),
+    )
+
+
+def _page(
+    connection: sqlite3.Connection, asked: Conditions, walk: Walk
+) -> tuple[Sequence[PlaceKey], int, bool]:
+    """The keys of a page, how many match in all, and whether some lie before it."""
+    way = plan(connection, asked)
+    if way is None:
+        return (), 0, False
+    total = sum(tally(connection, way).values())
+    before = total > 0 and walk.offset > 0
+    if walk.place is not None:
+        back = evolve(walk, descending=not walk.descending, inclusive=True, limit=1)
+        before = bool(keys(connection, way, back))
+    return keys(connection, way, walk), total, before

@@ -108,5 +108,105 @@ _VERSION_1 = (
     "CREATE INDEX answers_expiry ON answers (expires_at)",
 )
 
-MIGRATIONS: Migrations = (_VERSION_1,)
+# Incidents get a number of their own (``seq``, the order in which they came), by which ``search``
+# knows them; alerts their severity. ``facets`` replaces the tables and indexes that each served
+# one condition (see ``facets.py`` for its rows, and for the numbers of the facets); ``counts``
+# has the sizes of its cells, and the lengths of the histories. ``words`` and ``mark`` are
+# functions of ``words.py``.
+_VERSION_2 = (
+    """CREATE TABLE facets (
+        facet INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        value TEXT NOT NULL,
+        state INTEGER NOT NULL,
+        severity INTEGER NOT NULL,
+        time INTEGER NOT NULL,
+        id TEXT NOT NULL,
+        PRIMARY KEY (facet, key, value, state, severity, time, id)
+    ) WITHOUT ROWID""",
+    """INSERT INTO facets
+        SELECT 0, '', '', state, severity, created_at, id FROM incidents""",
+    """INSERT INTO facets
+        SELECT 1, key, value, state, severity, created_at, id
+        FROM incident_labels JOIN incidents ON id = incident_id""",
+    """INSERT INTO facets
+        SELECT 2, '', source, state, severity, created_at, id FROM incidents""",
+    """INSERT INTO facets
+        SELECT 3, '', incident_type, state, severity, created_at, id FROM incidents""",
+    """INSERT INTO facets
+        SELECT 4, '', assignee, state, severity, created_at, id
+        FROM incident_assignees JOIN incidents ON id = incident_id""",
+    "DROP TABLE incident_labels",
+    "DROP TABLE incident_assignees",
+    "ALTER TABLE incidents RENAME TO incidents_1",
+    """CREATE TABLE incidents (
+        seq INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        scope TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        active INTEGER NOT NULL,
+        state INTEGER NOT NULL,
+        severity INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL,
+        body TEXT NOT NULL
+    )""",
+    """INSERT INTO incidents
+        SELECT rowid, id, scope, fingerprint, active, state, severity, created_at, updated_at, body
+        FROM incidents_1 ORDER BY rowid""",
+    "DROP TABLE incidents_1",
+    """CREATE INDEX incidents_updated
+        ON incidents (updated_at, created_at, id, state, severity)""",
+    """CREATE INDEX incidents_fingerprint ON incidents (fingerprint, scope, created_at, id, active)
+        WHERE active = 1""",
+    "ALTER TABLE alerts RENAME TO alerts_1",
+    """CREATE TABLE alerts (
+        id TEXT NOT NULL PRIMARY KEY,
+        incident_id TEXT,
+        severity INTEGER NOT NULL,
+        received_at INTEGER NOT NULL,
+        body TEXT NOT NULL
+    )""",
+    """INSERT INTO alerts
+        SELECT id, incident_id, 4 - substr(json_extract(body, '$.severity'), 2), received_at, body
+        FROM alerts_1 ORDER BY rowid""",
+    "DROP TABLE alerts_1",
+    "CREATE INDEX alerts_incident ON alerts (incident_id, received_at, id, severity)",
+    "INSERT INTO facets SELECT 5, '', '', 0, severity, received_at, id FROM alerts",
+    """INSERT INTO facets
+        SELECT 6, label.key, label.value, 0, severity, received_at, alerts.id
+        FROM alerts, json_each(alerts.body, '$.labels') AS label""",
+    """INSERT INTO facets
+        SELECT 7, '', json_extract(body, '$.source'), 0, severity, received_at, id FROM alerts""",
+    """INSERT INTO facets
+        SELECT 8, '', incident_id, 0, severity, received_at, id FROM alerts
+        WHERE incident_id IS NOT NULL""",
+    "CREATE INDEX links_order ON links (incident_id, offset, related_id)",
+    """CREATE TABLE counts (
+        facet INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        value TEXT NOT NULL,
+        state INTEGER NOT NULL,
+        severity INTEGER NOT NULL,
+        n INTEGER NOT NULL,
+        PRIMARY KEY (facet, key, value, state, severity)
+    ) WITHOUT ROWID""",
+    """INSERT INTO counts
+        SELECT facet, key, value, state, severity, count(*) FROM facets GROUP BY 1, 2, 3, 4, 5""",
+    """INSERT INTO counts
+        SELECT 9, '', incident_id, 0, 0, count(*) FROM timeline GROUP BY incident_id""",
+    """CREATE VIRTUAL TABLE search USING fts5 (
+        title, rest, marks, tokenize = 'ascii', detail = 'column', prefix = '2 3'
+    )""",
+    """INSERT INTO search (rowid, title, rest, marks)
+        SELECT seq, words(json_extract(body, '$.title')),
+            words(json_extract(body, '$.description') || ' ' || json_extract(body, '$.source')
+                || ' ' || (SELECT coalesce(group_concat(value, ' '), '')
+                    FROM json_each(incidents.body, '$.labels'))),
+            (SELECT coalesce(group_concat(mark(key, value), ' '), '')
+                FROM json_each(incidents.body, '$.labels'))
+        FROM incidents ORDER BY seq""",
+)
+
+MIGRATIONS: Migrations = (_VERSION_1, _VERSION_2)
 """Every step so far; their number is this version's schema version."""

@@ -1,32 +1,38 @@
 """What an append and a trim change in an SQLite journal's tables, inside their transaction."""
 
 import sqlite3
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from attrs import frozen
+
 from incident_manager.actors.journal.base import Append, Bounds, StaleHead
-from incident_manager.actors.journal.codec import encode
+from incident_manager.actors.journal.codec import decode_alert, decode_incident, encode
+from incident_manager.actors.journal.facets import (
+    Facet,
+    FacetRow,
+    alert_rows,
+    incident_rows,
+)
 from incident_manager.actors.journal.query import SEVERITY_WEIGHT, STATE_ORDER
 from incident_manager.actors.journal.rules import trim_to
-from incident_manager.actors.model import Incident, Micros, Record, key_state
+from incident_manager.actors.journal.sqlite_facets import CountKey, change_counts, change_facets
+from incident_manager.actors.journal.sqlite_search import follow
+from incident_manager.actors.model import Alert, Incident, Micros, Record, key_state
 from incident_manager.actors.timeline import timeline_entries
 
 __all__ = ["Rows", "rows_of", "trim", "write"]
 
 _Values = Sequence[object]
 
-Rows = Mapping[str, Sequence[_Values]]
-"""The values of each row by the statement that writes it, in the order of the events."""
-
 _EVENT = "INSERT INTO events VALUES (?, ?, ?)"
-_INCIDENT = """INSERT INTO incidents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+_INCIDENT = """INSERT INTO incidents VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET scope = excluded.scope, fingerprint = excluded.fingerprint,
     active = excluded.active, state = excluded.state, severity = excluded.severity,
-    incident_type = excluded.incident_type, source = excluded.source,
     created_at = excluded.created_at, updated_at = excluded.updated_at, body = excluded.body"""
-_ALERT = """INSERT INTO alerts VALUES (?, ?, ?, ?)
+_ALERT = """INSERT INTO alerts VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET incident_id = excluded.incident_id,
-    received_at = excluded.received_at, body = excluded.body"""
+    severity = excluded.severity, received_at = excluded.received_at, body = excluded.body"""
 _COMMENT = "INSERT OR REPLACE INTO comments VALUES (?, ?, ?, ?)"
 _TIMELINE = "INSERT INTO timeline VALUES (?, ?, ?, ?)"
 _LINK = "INSERT OR IGNORE INTO links VALUES (?, ?, ?)"
@@ -34,33 +40,49 @@ _KEY = "INSERT OR REPLACE INTO source_keys VALUES (?, ?, ?, ?)"
 _ANSWER = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)"
 
 
-def rows_of(batch: Append) -> tuple[Rows, Sequence[Incident]]:
-    """Every row that the batch adds, and the incidents as it leaves them, each once.
+@frozen
+class Rows:
+    """What a batch writes. Pure: made before anything is touched."""
 
-    Pure. Raises ValueError for text that cannot be encoded, before anything is written.
+    plain: Mapping[str, Sequence[_Values]]
+    """The values of each row by the statement that writes it, in the order of the events."""
+    incidents: Sequence[tuple[Incident, _Values]]
+    """The incidents as the batch leaves them, each once, in the order in which they came."""
+    alerts: Sequence[tuple[Alert, _Values]]
+    counts: Mapping[CountKey, int]
+    """How much longer the histories are."""
+
+
+def rows_of(batch: Append) -> Rows:
+    """Every row that the batch adds.
+
+    Raises ValueError for text that cannot be encoded.
     """
-    latest: dict[str, Incident] = {}
+    incidents: dict[str, Incident] = {}
+    alerts: dict[str, Alert] = {}
     rows: defaultdict[str, list[_Values]] = defaultdict(list)
+    counts: Counter[CountKey] = Counter()
     for record in batch.records:
         rows[_EVENT].append((record.offset, record.time, encode(record)))
         for statement, values in _beside(record):
             rows[statement].append(values)
+            if statement is _TIMELINE:
+                counts[Facet.TIMELINE, "", str(values[0]), 0, 0] += 1
         if record.incident is not None:
-            latest[record.incident.id] = record.incident
-    rows[_INCIDENT] = [_incident_row(incident) for incident in latest.values()]
+            incidents[record.incident.id] = record.incident
+        if record.alert is not None:
+            alerts[record.alert.id] = record.alert
     rows[_ANSWER] = [(a.key, a.digest, a.body, a.expires_at) for a in batch.answers]
-    return rows, tuple(latest.values())
+    return Rows(
+        rows,
+        [(each, _incident_row(each)) for each in incidents.values()],
+        [(each, _alert_row(each)) for each in alerts.values()],
+        counts,
+    )
 
 
 def _beside(record: Record) -> Iterable[tuple[str, _Values]]:
-    alert, comment, incident, state = (
-        record.alert,
-        record.comment,
-        record.incident,
-        key_state(record),
-    )
-    if alert is not None:
-        yield _ALERT, (alert.id, alert.incident_id, alert.received_at, encode(alert))
+    comment, incident, state = record.comment, record.incident, key_state(record)
     if state is not None:
         yield _KEY, (state.scope, state.key, state.incident_id, state.firing)
     if incident is None:
@@ -74,6 +96,11 @@ def _beside(record: Record) -> Iterable[tuple[str, _Values]]:
         yield _LINK, (record.related_id, incident.id, record.offset)
 
 
+def _alert_row(alert: Alert) -> _Values:
+    severity = SEVERITY_WEIGHT[alert.severity]
+    return (alert.id, alert.incident_id, severity, alert.received_at, encode(alert))
+
+
 def _incident_row(incident: Incident) -> _Values:
     return (
         incident.id,
@@ -82,59 +109,50 @@ def _incident_row(incident: Incident) -> _Values:
         incident.is_active,
         STATE_ORDER[incident.state],
         SEVERITY_WEIGHT[incident.severity],
-        incident.incident_type.value,
-        incident.source,
         incident.created_at,
         incident.updated_at,
         encode(incident),
     )
 
 
-def write(
-    connection: sqlite3.Connection,
-    expected_head: int,
-    rows: Rows,
-    incidents: Iterable[Incident],
-) -> None:
+def write(connection: sqlite3.Connection, expected_head: int, rows: Rows) -> None:
     """Write what :func:`rows_of` gave; raises :class:`StaleHead` before anything changes."""
     head = connection.execute("SELECT coalesce(max(offset), 0) FROM events").fetchone()[0]
     if head != expected_head:
         raise StaleHead(f"the head is {head}, not {expected_head}")
-    for statement, values in rows.items():
+    for statement, values in rows.plain.items():
         connection.executemany(statement, values)
-    for incident in incidents:
-        _replace(
-            connection,
-            incident.id,
-            {(key, value) for key, value in incident.labels.items()},
-            "SELECT key, value FROM incident_labels WHERE incident_id = ?",
-            "DELETE FROM incident_labels WHERE incident_id = ? AND key = ? AND value = ?",
-            "INSERT INTO incident_labels VALUES (?, ?, ?)",
-        )
-        _replace(
-            connection,
-            incident.id,
-            {(name,) for name in incident.assignees},
-            "SELECT assignee FROM incident_assignees WHERE incident_id = ?",
-            "DELETE FROM incident_assignees WHERE incident_id = ? AND assignee = ?",
-            "INSERT INTO incident_assignees VALUES (?, ?)",
-        )
+    old: set[FacetRow] = set()
+    new: set[FacetRow] = set()
+    for alert, row in rows.alerts:
+        found = connection.execute("SELECT body FROM alerts WHERE id = ?", (alert.id,)).fetchone()
+        if found is not None:
+            old |= alert_rows(decode_alert(alert.id, found[0]))
+        connection.execute(_ALERT, row)
+        new |= alert_rows(alert)
+    for incident, row in rows.incidents:
+        before = _put_incident(connection, incident, row)
+        if before is not None:
+            old |= incident_rows(before)
+        new |= incident_rows(incident)
+    change_facets(connection, old, new)
+    change_counts(connection, rows.counts)
 
 
-def _replace(
-    connection: sqlite3.Connection,
-    incident_id: str,
-    wanted: set[tuple[str, str]] | set[tuple[str]],
-    select: str,
-    delete: str,
-    insert: str,
-) -> None:
-    """Make an incident's rows in a side table those wanted; mostly they are so already."""
-    present = set(connection.execute(select, (incident_id,)).fetchall())
-    for row in present - wanted:
-        connection.execute(delete, (incident_id, *row))
-    for row in wanted - present:
-        connection.execute(insert, (incident_id, *row))
+def _put_incident(
+    connection: sqlite3.Connection, incident: Incident, row: _Values
+) -> Incident | None:
+    """Write an incident and what search knows of it; returns it as it was before."""
+    found = connection.execute(
+        "SELECT seq, body FROM incidents WHERE id = ?", (incident.id,)
+    ).fetchone()
+    added = connection.execute(_INCIDENT, row).lastrowid
+    if found is None:
+        follow(connection, int(added or 0), None, incident)
+        return None
+    old = decode_incident(incident.id, found[1])
+    follow(connection, found[0], old, incident)
+    return old
 
 
 def trim(

@@ -16,29 +16,25 @@ from incident_manager.actors.journal.base import (
     IncidentPage,
     IncidentQuery,
     Journal,
-    Needs,
     SortField,
 )
 from incident_manager.actors.journal.memory import open_memory
 from incident_manager.actors.journal.query import decode_after, encode_after, sort_key
 from incident_manager.actors.journal.sqlite import open_sqlite
-from incident_manager.actors.model import Incident, Record
+from incident_manager.actors.model import Incident
 from incident_manager.actors.vocabulary import (
-    AlertStatus,
     IncidentState,
     IncidentType,
-    Kind,
     Severity,
 )
 from unit.actors.builders import (
     START,
-    before_of,
     change,
-    make_alert,
     make_incident,
     make_record,
     write,
 )
+from unit.actors.journal.histories import history_of, images, needs, queries
 
 
 async def numbers(journal: Journal, **conditions: Any) -> list[int]:
@@ -226,71 +222,6 @@ class TestAfter:
         cursor = base64.urlsafe_b64encode(msgspec.json.encode(body)).decode()
         with pytest.raises(ValueError, match="after is not a cursor"):
             decode_after(cursor, SortField.CREATED_AT, descending=True)
-
-
-few = st.integers(0, 3)
-names = st.sampled_from(["", "a", "b", "é"])
-label_maps = st.dictionaries(names, names, max_size=2)
-
-
-def some(enum: Any) -> st.SearchStrategy[frozenset[Any]]:
-    return st.just(frozenset()) | st.frozensets(st.sampled_from(enum), max_size=3)
-
-
-images = st.fixed_dictionaries(
-    {
-        "number": few,
-        "state": st.sampled_from(IncidentState),
-        "severity": st.sampled_from(Severity),
-        "incident_type": st.sampled_from([IncidentType.COST, IncidentType.OTHER]),
-        "source": names,
-        "fingerprint": names,
-        "scope": st.sampled_from(["", "s"]),
-        "created_at": few,
-        "updated_at": few,
-        "labels": label_maps,
-        "assignees": st.lists(names, max_size=2).map(tuple),
-        "key": st.none() | names,
-        "status": st.sampled_from([AlertStatus.DEDUPLICATED, AlertStatus.RESOLVED]),
-    }
-)
-queries = st.builds(
-    IncidentQuery,
-    states=some(IncidentState),
-    severities=some(Severity),
-    sources=st.just(frozenset()) | st.frozensets(names, max_size=2),
-    types=some([IncidentType.COST, IncidentType.OTHER]),
-    active_only=st.booleans(),
-    assigned_to=st.none() | names,
-    labels=st.just({}) | label_maps,
-    created_after=st.none() | few,
-    created_before=st.none() | few,
-    sort=st.sampled_from(SortField),
-    descending=st.booleans(),
-    page=st.integers(0, 2),
-    size=st.integers(1, 3),
-)
-needs = Needs(
-    frozenset(make_incident(n).id for n in range(5)),
-    frozenset((scope, name) for scope in ("", "s") for name in ("", "a", "b", "é")),
-    frozenset((scope, name) for scope in ("", "s") for name in ("", "a", "b", "é")),
-)
-
-
-def history_of(drawn: list[dict[str, Any]]) -> tuple[Record, ...]:
-    """A history in which each drawn image is an alert that makes or joins its incident."""
-    records: list[Record] = []
-    known: dict[int, Incident] = {}
-    for offset, image in enumerate(drawn, start=1):
-        fields = dict(image)
-        number, key, status = (fields.pop(name) for name in ("number", "key", "status"))
-        old = known.get(number)
-        incident = known[number] = make_incident(number, **fields)
-        alert = make_alert(offset, incident, source_key=key, status=status)
-        before = None if old is None else before_of(old)
-        record = make_record(offset, incident, kind=Kind.ALERT, alert=alert, before=before)
-        records.append(record)
-    return tuple(records)
 
 
 async def walk(journal: Journal, query: IncidentQuery) -> list[str]:

@@ -125,30 +125,33 @@ class TestCreate:
         assert names(path) == set()
 
 
+KNOWN = len(MIGRATIONS)
+
+
 class TestMigrate:
     def test_it_leads_to_what_a_new_file_has(self, path: Path, tmp_path: Path) -> None:
         create(path, MIGRATIONS)
         old = schema(path)
-        copy = migrate(path, NEXT, len(MIGRATIONS))
-        assert copy.name == f"{path.name}.v1-backup"
+        copy = migrate(path, NEXT, KNOWN)
+        assert copy.name == f"{path.name}.v{KNOWN}-backup"
         assert version(path) == len(NEXT)
         create(tmp_path / "new", NEXT)
         assert schema(path) == schema(tmp_path / "new")
-        assert version(copy) == len(MIGRATIONS)
+        assert version(copy) == KNOWN
         assert schema(copy) == old
 
     def test_an_earlier_copy_stays(self, path: Path) -> None:
         create(path, MIGRATIONS)
-        Path(f"{path}.v1-backup").write_text("earlier")
-        assert migrate(path, NEXT, 1).name == f"{path.name}.v1-backup-2"
-        assert Path(f"{path}.v1-backup").read_text() == "earlier"
+        Path(f"{path}.v{KNOWN}-backup").write_text("earlier")
+        assert migrate(path, NEXT, KNOWN).name == f"{path.name}.v{KNOWN}-backup-2"
+        assert Path(f"{path}.v{KNOWN}-backup").read_text() == "earlier"
 
     def test_a_failure_changes_nothing(self, path: Path) -> None:
         create(path, MIGRATIONS)
         old = schema(path)
         with pytest.raises(JournalError, match="already exists"):
-            migrate(path, BROKEN, 1)
-        assert version(path) == 1
+            migrate(path, BROKEN, KNOWN)
+        assert version(path) == KNOWN
         assert schema(path) == old
         assert names(path) == {""}
 
@@ -157,6 +160,6 @@ class TestMigrate:
         with closing(connect(path)) as other:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(JournalUnavailable, match="locked"):
-                migrate(path, NEXT, 1, busy_timeout=0.01)
+                migrate(path, NEXT, KNOWN, busy_timeout=0.01)
             other.execute("ROLLBACK")
-        assert version(path) == 1
+        assert version(path) == KNOWN

@@ -10,6 +10,7 @@ import pytest
 from attrs import evolve
 
 from incident_manager.actors.journal.base import Append
+from incident_manager.actors.journal.facets import Facet
 from incident_manager.actors.journal.sqlite_file import connect, create
 from incident_manager.actors.journal.sqlite_read import read_bounds
 from incident_manager.actors.journal.sqlite_schema import MIGRATIONS
@@ -35,7 +36,7 @@ def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 def put(connection: sqlite3.Connection, *records: Record) -> None:
     head = records[0].offset - 1
-    write(connection, head, *rows_of(Append(head, records)))
+    write(connection, head, rows_of(Append(head, records)))
 
 
 def rows(connection: sqlite3.Connection, statement: str) -> list[tuple[object, ...]]:
@@ -118,19 +119,13 @@ def test_links_go_both_ways_once(connection: sqlite3.Connection) -> None:
 def test_labels_and_assignees_follow_the_incident(connection: sqlite3.Connection) -> None:
     incident = make_incident(1, labels={"a": "1", "b": "2"}, assignees=("kim", "rae", "kim"))
     put(connection, make_record(1, incident))
-    assert rows(connection, "SELECT key, value FROM incident_labels ORDER BY 1") == [
-        ("a", "1"),
-        ("b", "2"),
-    ]
+    labels = f"SELECT key, value FROM facets WHERE facet = {Facet.LABEL:d} ORDER BY 1"
+    names = f"SELECT value FROM facets WHERE facet = {Facet.ASSIGNEE:d} ORDER BY 1"
+    assert rows(connection, labels) == [("a", "1"), ("b", "2")]
+    assert rows(connection, names) == [("kim",), ("rae",)]
     put(connection, change(2, incident, labels={"b": "3", "c": "4"}, assignees=("lee", "rae")))
-    assert rows(connection, "SELECT key, value FROM incident_labels ORDER BY 1") == [
-        ("b", "3"),
-        ("c", "4"),
-    ]
-    assert rows(connection, "SELECT assignee FROM incident_assignees ORDER BY 1") == [
-        ("lee",),
-        ("rae",),
-    ]
+    assert rows(connection, labels) == [("b", "3"), ("c", "4")]
+    assert rows(connection, names) == [("lee",), ("rae",)]
 
 
 def test_trimming_takes_events_only(connection: sqlite3.Connection) -> None:

@@ -1,0 +1,105 @@
+"""The index of facets in an SQLite journal: how it is kept and counted, and where to start."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from attrs import frozen
+
+from incident_manager.actors.journal.facets import Conditions, FacetRow, Term
+
+__all__ = ["Cell", "CountKey", "Plan", "change_counts", "change_facets", "plan"]
+
+CountKey = tuple[int, str, str, int, int]
+"""facet, key, value, state, severity"""
+
+_ADD = "INSERT INTO facets VALUES (?, ?, ?, ?, ?, ?, ?)"
+_REMOVE = """DELETE FROM facets WHERE facet = ? AND key = ? AND value = ? AND state = ?
+    AND severity = ? AND time = ? AND id = ?"""
+_COUNT = """INSERT INTO counts VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (facet, key, value, state, severity) DO UPDATE SET n = n + excluded.n"""
+_FORGET = """DELETE FROM counts WHERE facet = ? AND key = ? AND value = ? AND state = ?
+    AND severity = ? AND n = 0"""
+
+
+def change_facets(
+    connection: sqlite3.Connection, old: Iterable[FacetRow], new: Iterable[FacetRow]
+) -> None:
+    """Replace rows by others, and keep the counts."""
+    before, after = frozenset(old), frozenset(new)
+    gone, come = before - after, after - before
+    if gone or come:
+        connection.executemany(_REMOVE, gone)
+        connection.executemany(_ADD, come)
+        counts = Counter(row[:5] for row in come)
+        counts.subtract(row[:5] for row in gone)
+        change_counts(connection, counts)
+
+
+def change_counts(connection: sqlite3.Connection, counts: Mapping[CountKey, int]) -> None:
+    """Add to the sizes of cells; those that are empty now are forgotten."""
+    connection.executemany(_COUNT, ((*key, n) for key, n in counts.items() if n))
+    connection.executemany(_FORGET, (key for key, n in counts.items() if n < 0))
+
+
+@frozen
+class Cell:
+    """A stretch of the index in order of time and id, and how many rows it has."""
+
+    value: str
+    state: int
+    severity: int
+    n: int
+
+
+@frozen
+class Plan:
+    """How conditions are met: walk the cells of the rarest term, and look for the others."""
+
+    asked: Conditions
+    driver: Term
+    cells: Sequence[Cell]
+    others: Sequence[Term]
+
+    @property
+    def rows(self) -> int:
+        """How many rows are walked at most."""
+        return sum(cell.n for cell in self.cells)
+
+
+def plan(connection: sqlite3.Connection, asked: Conditions) -> Plan | None:
+    """The way to what is asked; None if nothing can match."""
+    found = [(term, _cells(connection, term, asked)) for term in asked.terms]
+    if not all(cells for _, cells in found):
+        return None
+    driver, cells = min(found, key=lambda each: sum(cell.n for cell in each[1]))
+    others = [
+        # Values that nothing bears need not be looked for.
+        Term(term.facet, term.key, tuple(sorted({cell.value for cell in theirs})))
+        for term, theirs in found
+        if term is not driver
+    ]
+    return Plan(asked, driver, cells, others)
+
+
+def _cells(connection: sqlite3.Connection, term: Term, asked: Conditions) -> list[Cell]:
+    return [
+        Cell(value, state, severity, n)
+        for value in term.values
+        for state, severity, n in connection.execute(
+            "SELECT state, severity, n FROM counts WHERE facet = ? AND key = ? AND value = ?",
+            (term.facet, term.key, value),
+        )
+        if state in asked.states and severity in asked.severities
+    ]
+
+
+def size_of(connection: sqlite3.Connection, term: Term) -> int:
+    """How many rows a term has in all."""
+    return sum(
+        connection.execute(
+            "SELECT coalesce(sum(n), 0) FROM counts WHERE facet = ? AND key = ? AND value = ?",
+            (term.facet, term.key, value),
+        ).fetchone()[0]
+        for value in term.values
+    )
