@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import trio
 
-from incident_manager.actors.journal.base import Journal
+from incident_manager.actors.journal.base import Journal, JournalUnavailable
 from incident_manager.actors.model import Record
 from incident_manager.actors.ports import Outlet, Shape, Sink
 from incident_manager.actors.projections import Projections
@@ -20,6 +20,7 @@ from incident_manager.supervision import Child
 __all__ = ["Hub", "Seat"]
 
 _READ = 256  # records in one read of the journal
+_RETRY = 0.25  # seconds before a read that the journal could not serve is tried again
 _RING = 4096  # records kept in memory
 
 
@@ -107,7 +108,10 @@ class Hub:
                 await self._news.wait()
                 self._news = trio.Event()
                 while self.position < self.head:
-                    await self._publish()
+                    try:
+                        await self._publish()
+                    except JournalUnavailable:
+                        await trio.sleep(_RETRY)
         finally:
             self.running = False
             try:

@@ -11,7 +11,7 @@ from attrs import frozen
 
 from incident_manager.actors.cursor import Cursor
 from incident_manager.actors.hub import Hub, Seat
-from incident_manager.actors.journal.base import Bounds, Journal
+from incident_manager.actors.journal.base import Bounds, Journal, JournalUnavailable
 from incident_manager.actors.model import Micros, Record
 from incident_manager.actors.ports import Gap, Projector, Shape, Sink
 from incident_manager.actors.projections import Projections
@@ -20,6 +20,8 @@ from incident_manager.actors.streams import StreamFilter, matches
 
 __all__ = ["Streams", "Subscription"]
 
+RETRY = 0.25
+"""Seconds before a read that the journal could not serve is tried again."""
 _READ = 64  # records in one read: what a reading subscription holds at the most
 
 
@@ -91,16 +93,23 @@ class Subscription:
         """Stream until cancelled. Raises what its events could not be projected for."""
         if self._heartbeat is not None:
             self._beat = trio.current_time() + self._heartbeat
-        if self._position < 0:
-            self._begin(await self._streams.journal.bounds())
         try:
             while True:
-                if self._join():
-                    await self._live()
-                else:
-                    await self._read()
+                try:
+                    await self._step()
+                except JournalUnavailable:
+                    # Nothing is skipped: it reads on from its position when it can.
+                    await trio.sleep(RETRY)
         finally:
             self._depart()
+
+    async def _step(self) -> None:
+        if self._position < 0:
+            self._begin(await self._streams.journal.bounds())
+        if self._join():
+            await self._live()
+        else:
+            await self._read()
 
     def _begin(self, bounds: Bounds) -> None:
         start = resume(self._cursor, bounds)
