@@ -86,4 +86,4 @@ def prose(path: Path) -> str:
             lines.append("")
         else:
             lines.append(line)
-    return "\n".join(lines)
+    return "\n".join(lines) + "\n"

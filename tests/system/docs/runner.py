@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from system.harness import run
 __all__ = ["NOT_RUN", "Reader", "reading"]
 
 NOT_RUN = "not run: "
-_SHELL = frozenset({"sh", "bash", "console"})
+_SHELL = frozenset({"sh", "bash"})
 _CLOSES = re.compile(r"closes (?P<code>\d{4})")
 
 
@@ -44,8 +44,8 @@ class Reader:
         if mark == "output":
             self._likeness.check_text(block.text, self._shown(self._printed))
         elif mark == "output of wscat":
-            for line in block.text.strip().splitlines():
-                self._likeness.check_text(line, await self.terminal.wscat_line())
+            for value in _values(block.text):
+                self._likeness.check(value, json.loads(await self.terminal.wscat_line()))
         elif mark == "banner":
             self._likeness.check_text(block.text, banner(Settings()))
         elif mark == "picture":
@@ -152,6 +152,15 @@ class Reader:
                 await client.send("complete", id=name)
             else:
                 self._result = await client.next(name)
+
+
+def _values(text: str) -> Iterator[object]:
+    """The JSON values of a text, one behind the other, whatever lines they are on."""
+    decoder, place, text = json.JSONDecoder(), 0, text.strip()
+    while place < len(text):
+        value, place = decoder.raw_decode(text, place)
+        yield value
+        place += len(text[place:]) - len(text[place:].lstrip())
 
 
 def _check_definitions(document: graphql.DocumentNode) -> None:
