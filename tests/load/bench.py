@@ -2,7 +2,7 @@
 
 import json
 import resource
-import shlex
+import signal
 import sys
 import tempfile
 import time
@@ -59,6 +59,8 @@ def main(
         raise click.UsageError("--write takes the figures of a full run only")
     console = Console(stderr=True)
     _raise_file_limit(console)
+    # A bench that is told to end takes its server and its load client with it.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         loader = build(Path(folder), client)
@@ -67,9 +69,7 @@ def main(
         for scenario in _chosen(short=short, only=only):
             count = rounds or scenario.rounds
             results.append(_repeat(scenario, count, loader, console, data, raw, profile, wait))
-    command = shlex.join(
-        ["make", "bench", *([f"ARGS={shlex.join(sys.argv[1:])}"] * bool(sys.argv[1:]))]
-    )
+    command = _command(short=short, only=only, rounds=rounds, wait=wait)
     where = Path(data or tempfile.gettempdir())
     block = f"{machine(loader.name, where, command)}\n\n{tables(results)}"
     click.echo(block)
@@ -80,6 +80,15 @@ def main(
     if bad:
         console.print(f"[red]Not as it should be: {bad}")
         sys.exit(1)
+
+
+def _command(*, short: bool, only: tuple[str, ...], rounds: int | None, wait: float) -> str:
+    """The command that measures this again: what goes elsewhere than to the screen is left out."""
+    words = ["--quick"] if short else []
+    words += [f"--only {key}" for key in only]
+    words += [f"--rounds {rounds}"] if rounds else []
+    words += [f"--wait {wait:g}"] if wait else []
+    return f'make bench ARGS="{" ".join(words)}"' if words else "make bench"
 
 
 def _chosen(*, short: bool, only: tuple[str, ...]) -> list[Scenario]:
