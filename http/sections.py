@@ -299,6 +299,13 @@ class ProcessingSettings:
             unit="s",
         ),
     ] = 900.0
+    severity_map: Annotated[
+        Mapping[str, str],
+        About(
+            "What the `severity` label of an alert means, in any case, besides the words known "
+            "already: word to P0..P4.",
+        ),
+    ] = field(factory=lambda: MappingProxyType({}))
 
 
 @frozen(kw_only=True)

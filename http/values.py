@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from incident_manager.actors.vocabulary import Severity
 from incident_manager.http.address import check_host
 from incident_manager.http.settings import Setting
 
@@ -57,7 +58,8 @@ def parse(setting: Setting, raw: object) -> Any:
     if setting.type is tuple:
         return _strings(raw)
     if setting.type is not str:
-        return _map(raw)
+        pairs = _map(raw)
+        return _severities(pairs) if setting.key == "processing.severity_map" else pairs
     if not isinstance(raw, str):
         raise BadValue("is not a string")
     if not raw.strip() or not raw.isprintable():
@@ -125,6 +127,17 @@ def _map(raw: object) -> Mapping[str, str]:
     ):
         raise BadValue("is not a map of strings (a=b,c=d in text, a table in TOML)")
     return MappingProxyType(raw)
+
+
+def _severities(raw: Mapping[str, str]) -> Mapping[str, str]:
+    found = {word.strip().lower(): severity.strip().upper() for word, severity in raw.items()}
+    if len(found) != len(raw):
+        raise BadValue("names a word twice (its case does not matter)")
+    for word, severity in found.items():
+        if severity not in Severity.__members__:
+            names = ", ".join(Severity.__members__)
+            raise BadValue(f"gives {word[:40]!r} the severity {severity[:40]!r}, none of {names}")
+    return MappingProxyType(found)
 
 
 def _host(raw: str) -> str:

@@ -14,6 +14,7 @@ from incident_manager.actors.roles import Role
 from incident_manager.http import debug, graphql_http, health
 from incident_manager.http.gateway import Gateway
 from incident_manager.http.hosts import is_rebound
+from incident_manager.http.ingest import views as ingest
 from incident_manager.http.replies import json_reply
 from incident_manager.http.rest import alerts, incidents
 from incident_manager.http.rest.idempotency import REPLAYED
@@ -53,6 +54,8 @@ ROUTES: Final = (
     Route("GET", "/health/live", None, health.live),
     Route("GET", "/health/ready", None, health.ready),
     Route("POST", "/v1/alerts", Role.RESPONDER, alerts.submit),
+    Route("POST", "/v1/alerts/alertmanager", Role.RESPONDER, ingest.alertmanager),
+    Route("POST", "/api/v2/alerts", Role.RESPONDER, ingest.prometheus),
     Route("GET", "/v1/incidents", Role.VIEWER, incidents.listing),
     Route("GET", "/v1/incidents/<incident_id>", Role.VIEWER, incidents.one),
     Route("POST", "/v1/incidents/<incident_id>/resolve", Role.RESPONDER, incidents.resolve),

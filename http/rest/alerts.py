@@ -1,12 +1,8 @@
 """``POST /v1/alerts``: one alert, or many."""
 
-import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from uuid import UUID
 
-import trio
 from attrs import evolve
 from quart_trio.wrappers import TrioResponse
 
@@ -15,18 +11,18 @@ from incident_manager.actors.classify import classify, source_key
 from incident_manager.actors.commands import SubmitAlert
 from incident_manager.actors.errors import Refused
 from incident_manager.actors.model import Ack
-from incident_manager.actors.vocabulary import AckStatus, IncidentType, Severity
+from incident_manager.actors.vocabulary import IncidentType, Severity
 from incident_manager.http.replies import json_reply
+from incident_manager.http.rest.batch import AT_ONCE, take_in
 from incident_manager.http.rest.body import read_body
 from incident_manager.http.rest.fields import Fields
 from incident_manager.http.rest.idempotency import ask, request_key
 from incident_manager.http.rest.problems import FieldError, InvalidFields
 from incident_manager.http.rest.views import ack_view
-from incident_manager.http.serving import session
 
 __all__ = ["MOST", "read_alert", "submit"]
 
-MOST: Final = 1_000
+MOST: Final = AT_ONCE
 """How many alerts one request may bring."""
 
 _NEUTRAL: Final = SubmitAlert(source="-", title="-", description="-", severity=Severity.P4)
@@ -87,37 +83,4 @@ async def _batch(given: object, key: IdempotencyKey | None) -> Sequence[dict[str
     if not isinstance(given, list) or not 1 <= len(given) <= MOST:
         what = f"alerts must be a list of 1 to {MOST} alerts"
         raise InvalidFields([FieldError("alerts", what)])
-    commands: list[SubmitAlert] = []
-    wrong: dict[int, Refused] = {}
-    for place, item in enumerate(given):
-        if place % 100 == 99:
-            await trio.lowlevel.checkpoint()  # others have their turn
-        try:
-            commands.append(read_alert(item))
-        except Refused as refusal:
-            wrong[place] = refusal
-    answers = iter((await ask(commands, key)).results)
-    results = [wrong[place] if place in wrong else next(answers) for place in range(len(given))]
-    # All alerts of a request are taken in at one time.
-    times = (result.received_at for result in results if isinstance(result, Ack))
-    now = next(times, None) or session().now()
-    seed = os.urandom(32) if key is None else f"{key.name}\n{key.digest}".encode()
-    return [
-        ack_view(result)
-        if isinstance(result, Ack)
-        else ack_view(Ack(_id(seed, place), None, AckStatus.REJECTED, _reason(result), now))
-        for place, result in enumerate(results)
-    ]
-
-
-def _reason(result: object) -> str:
-    if not isinstance(result, Refused):
-        raise TypeError(f"an alert was answered with {type(result).__name__}")
-    blamed = None if isinstance(result, InvalidFields) else FieldError.of(result)
-    return result.message if blamed is None else f"{blamed.message}."
-
-
-def _id(seed: bytes, place: int) -> str:
-    """An id for an alert that was not taken in: the same whenever its request is answered."""
-    digest = hashlib.sha256(seed + b"\n%d" % place).digest()
-    return str(UUID(bytes=digest[:16], version=4))
+    return [ack_view(ack) for ack in await take_in(given, read_alert, key)]

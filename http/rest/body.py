@@ -10,7 +10,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 
 from incident_manager.actors.errors import ErrorCode, Refused
 
-__all__ = ["JsonBody", "decode", "read_body"]
+__all__ = ["JsonBody", "decode", "decode_any", "read_body", "read_raw"]
 
 _WANTED: Final = "The body must be JSON, with the header Content-Type: application/json"
 
@@ -31,9 +31,14 @@ async def read_body() -> JsonBody:
     Raises :class:`UnsupportedMediaType` (415) and :class:`RequestEntityTooLarge` (413), and
     :class:`Refused` with BAD_USER_INPUT for what is not JSON, or not an object.
     """
-    _check_headers()
-    raw = await request.get_data(cache=False, as_text=False, parse_form_data=False)
+    raw = await read_raw()
     return JsonBody(raw, decode(raw))
+
+
+async def read_raw() -> bytes:
+    """The bytes of the current request's body, said to be JSON; raises as :func:`read_body`."""
+    _check_headers()
+    return await request.get_data(cache=False, as_text=False, parse_form_data=False)
 
 
 def _check_headers() -> None:
@@ -53,17 +58,22 @@ def _check_headers() -> None:
 
 def decode(raw: bytes) -> dict[str, Any]:
     """The JSON object that ``raw`` is; Refused with BAD_USER_INPUT for anything else."""
+    given = decode_any(raw)
+    if not isinstance(given, dict):
+        raise _bad("The body must be one JSON object.")
+    return given
+
+
+def decode_any(raw: bytes) -> Any:
+    """The JSON value that ``raw`` is; Refused with BAD_USER_INPUT for what is not JSON."""
     if not raw.strip():
-        raise _bad("The body is empty; it must be a JSON object.")
+        raise _bad("The body is empty; it must be JSON.")
     try:
-        given = _decoder.decode(raw)
+        return _decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _bad(f"The body is not valid JSON: {error}.") from None
     except RecursionError:
         raise _bad("The body is nested too deeply.") from None
-    if not isinstance(given, dict):
-        raise _bad("The body must be one JSON object.")
-    return given
 
 
 def _bad(message: str) -> Refused:

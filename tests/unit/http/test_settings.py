@@ -17,7 +17,7 @@ CONTRACT = {
     "graphql": "introspection",
     "state": "url retention_days retention_events",
     "bus": "url",
-    "processing": "deduplication_window_secs",
+    "processing": "deduplication_window_secs severity_map",
     "observability": "log_level json_logs",
 }
 

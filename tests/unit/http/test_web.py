@@ -16,7 +16,12 @@ def path_of(route: Route) -> str:
 
 
 def body_of(route: Route) -> dict[str, object]:
-    bodies: dict[str, object] = {"/v1/alerts": ALERT, "/graphql": {"query": "{ cursor }"}}
+    bodies: dict[str, object] = {
+        "/v1/alerts": ALERT,
+        "/v1/alerts/alertmanager": {"version": "4", "alerts": []},
+        "/api/v2/alerts": [],
+        "/graphql": {"query": "{ cursor }"},
+    }
     if route.method == "GET":
         return {"query_string": {"query": "{ cursor }"}} if route.path == "/graphql" else {}
     return {"json": bodies.get(route.path, {"method": "MANUAL", "notes": "done"})}
