@@ -22,7 +22,7 @@ __all__ = ["Lines", "Terminal", "opened"]
 _KEYS = {setting.variable: setting.key for setting in SETTINGS} | {"LIM_CONFIG": "config"}
 _HERE = Path(__file__).parent
 
-# Every command that makes a server is the function `make`: it leaves word of what is wanted.
+# Here `make run` leaves word of what is wanted, and the test starts the server.
 _PRELUDE = """
 make() {{ [ "$1" = run ] || return 64; env > wanted.env; shift; printf '%s\\n' "$@" > wanted; }}
 {client}
@@ -75,7 +75,7 @@ class Terminal:
         return text.replace("localhost:8080", f"127.0.0.1:{self.server.place.port}")
 
     async def run(self, text: str) -> str:
-        """Run a block to its end; what it printed. Fails where its last command fails."""
+        """Run a block to its end; what it printed. Fails where a command fails."""
         self._serial += 1
         end = f"end-of-block-{self._serial}"
         script = self.directory / f"block-{self._serial}.sh"
@@ -122,8 +122,12 @@ class Terminal:
         return self._waiting.popleft() if self._waiting else await self._wscat.next()
 
     def unwatch(self) -> None:
-        """Close wscat as Ctrl+D does."""
+        """Close wscat, which must have printed nothing more than was shown."""
         assert not self._waiting, f"not shown: {self._waiting}"
+        self.close()
+
+    def close(self) -> None:
+        """Close wscat as Ctrl+D does."""
         if self._wscat is not None and self._wscat_input is not None:
             os.close(self._wscat_input)
             self._wscat.close()
@@ -183,6 +187,7 @@ async def opened(server: ServerProcess, wscat: Path | None) -> AsyncIterator[Ter
         yield terminal
         terminal.unwatch()
     finally:
+        terminal.close()
         assert bash.stdin is not None
         assert bash.stdout is not None
         with trio.CancelScope(shield=True):

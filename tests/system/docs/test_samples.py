@@ -7,14 +7,22 @@ from pathlib import Path
 import pytest
 
 from system.docs.blocks import ROOT, blocks, documents
-from system.docs.runner import NOT_RUN, reading
+from system.docs.runner import NOT_RUN, PICTURE, reading
 
 HERE = Path(__file__).parent
-WITH_SAMPLES = [path for path in documents() if any(blocks(path))]
 
 
 def name(path: Path) -> str:
     return str(path.relative_to(ROOT))
+
+
+def runs(path: Path) -> bool:
+    return any(
+        block.mark != PICTURE and not block.mark.startswith(NOT_RUN) for block in blocks(path)
+    )
+
+
+DOCUMENTS = [path for path in documents() if runs(path)]
 
 
 @pytest.fixture(scope="session")
@@ -28,14 +36,14 @@ def wscat(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-@pytest.mark.parametrize("path", WITH_SAMPLES, ids=name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name)
 async def test_document(path: Path, tmp_path: Path) -> None:
     await read(path, tmp_path, None)
 
 
 @pytest.mark.component("node")
 @pytest.mark.parametrize(
-    "path", [path for path in WITH_SAMPLES if "npx wscat" in path.read_text()], ids=name
+    "path", [path for path in DOCUMENTS if "npx wscat" in path.read_text()], ids=name
 )
 async def test_document_with_wscat(path: Path, tmp_path: Path, wscat: Path) -> None:
     await read(path, tmp_path, wscat)
@@ -45,10 +53,19 @@ async def read(path: Path, directory: Path, wscat: Path | None) -> None:
     async with reading(directory, wscat) as reader:
         for block in blocks(path):
             if block.mark.startswith(NOT_RUN):
-                print(f"{block.place}: {block.mark}: {block.text.strip()}")
                 continue
             try:
                 await reader.do(block)
             except AssertionError as failed:
                 failed.add_note(f"in {block.place}")
                 raise
+
+
+@pytest.mark.parametrize("path", documents(), ids=name)
+def test_what_is_not_run_says_why(path: Path) -> None:
+    for block in blocks(path):
+        if block.mark.startswith(NOT_RUN):
+            print(f"{block.place}: {block.mark}\n{block.text}")
+            assert len(block.mark.removeprefix(NOT_RUN)) > 10, "that is no reason"
+        elif block.mark == PICTURE:
+            assert block.language in ("text", "mermaid"), f"{block.place} is no picture"
