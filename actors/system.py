@@ -30,6 +30,8 @@ from incident_manager.supervision import (
     DynamicSupervisor,
     Intensity,
     Node,
+    NodeState,
+    StartFailed,
     Supervisor,
     Tree,
     open_supervisor,
@@ -69,6 +71,8 @@ class System:
 
 
 def _log_failure(node: Node, failure: BaseException) -> None:
+    if isinstance(failure, StartFailed) or (node.state is NodeState.STARTING and not node.restarts):
+        return  # open_system raises it
     _log.error("actor %s failed", node.id, exc_info=failure)
 
 

@@ -21,6 +21,7 @@ from incident_manager.http.config import process_settings
 from incident_manager.http.gateway import Gateway, Phase
 from incident_manager.http.logs import configure_logging
 from incident_manager.http.settings import Settings
+from incident_manager.http.transport import Guard, install
 from incident_manager.http.upgrade import websocket
 from incident_manager.http.web import create_quart
 from incident_manager.schema.projector import GraphQLProjector
@@ -60,10 +61,14 @@ def system_settings(settings: Settings) -> SystemSettings:
 
 
 class Application:
-    """The ASGI callable; ``gateway`` is made when the lifespan begins (inside Trio)."""
+    """The ASGI callable; ``gateway`` is made when the lifespan begins (inside Trio).
+
+    ``guard`` is what its connections under Hypercorn are held by.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.guard = Guard(settings.limits.stall_timeout)
         self._gateway: Gateway | None = None
         self._http: Any = None
 
@@ -142,4 +147,5 @@ def create_app(settings: Settings | None = None) -> Application:
 
     Raises :class:`SettingsError` where they are wrong.
     """
+    install()
     return Application(process_settings() if settings is None else settings)

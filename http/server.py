@@ -9,7 +9,7 @@ from hypercorn.config import Config
 from hypercorn.trio import serve as hypercorn_serve
 from hypercorn.utils import LifespanFailureError
 
-from incident_manager.http.app import create_app
+from incident_manager.http.app import Application, create_app
 from incident_manager.http.config import SettingsError
 from incident_manager.http.gateway import Gateway, Phase
 from incident_manager.http.settings import Settings
@@ -17,7 +17,7 @@ from incident_manager.http.settings import Settings
 __all__ = ["hypercorn_config", "serve"]
 
 _log = logging.getLogger(__name__)
-_LINGER = 3.0  # seconds that HTTP requests have left after the WebSockets are closed
+_LINGER = 3.0  # seconds, at most, that requests and closes have left after the last close is sent
 
 
 def hypercorn_config(settings: Settings) -> Config:
@@ -26,14 +26,20 @@ def hypercorn_config(settings: Settings) -> Config:
     config.bind = list(settings.binds())
     config.certfile = settings.server.tls_cert
     config.keyfile = settings.server.tls_key
-    config.graceful_timeout = min(_LINGER, settings.server.graceful_timeout)
+    config.graceful_timeout = _linger(settings)
     config.shutdown_timeout = settings.server.graceful_timeout
     config.backlog = 4096
     config.include_server_header = False
     config.websocket_max_message_size = settings.limits.message_bytes or 2**40
     config.errorlog = logging.getLogger("hypercorn.error")
+    # Where it listens the first lines on the screen say, and "ready" when.
+    config.errorlog.setLevel(logging.WARNING)
     config.loglevel = settings.observability.log_level.upper()
     return config
+
+
+def _linger(settings: Settings) -> float:
+    return min(_LINGER, settings.server.graceful_timeout / 2)
 
 
 async def serve(
@@ -52,6 +58,7 @@ async def serve(
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_watch, signals, gateway, nursery.cancel_scope)
             listening = _Listening(gateway, task_status)
+            nursery.start_soon(_cut_off, listening.over, app)
             try:
                 await hypercorn_serve(
                     app,  # type: ignore[arg-type]
@@ -84,6 +91,7 @@ class _Listening:
     def __init__(self, gateway: Gateway, task_status: trio.TaskStatus[Gateway]) -> None:
         self._gateway = gateway
         self._task_status = task_status
+        self.over = trio.Event()
 
     async def run(self) -> None:
         """Hypercorn's shutdown trigger: returns when it may close the listeners."""
@@ -96,7 +104,17 @@ class _Listening:
             nursery.start_soon(_first, gateway.draining, nursery.cancel_scope)
             nursery.start_soon(_first, gateway.ended, nursery.cancel_scope)
         gateway.drain()
-        await close_connections(gateway, gateway.settings.server.drain_window)
+        settings = gateway.settings
+        longest = settings.server.graceful_timeout - _linger(settings)
+        await close_connections(gateway, min(settings.server.drain_window, longest))
+        self.over.set()
+
+
+async def _cut_off(over: trio.Event, app: Application) -> None:
+    """Whatever a client does, it does not keep the server from its end."""
+    await over.wait()
+    await trio.sleep(_linger(app.settings))
+    await app.guard.cut_off()
 
 
 async def _first(event: trio.Event, scope: trio.CancelScope) -> None:

@@ -36,9 +36,7 @@ async def check_refused(http: httpx.AsyncClient, client: Client, message: str) -
     assert refused.status_code == 503
     assert refused.json()["code"] == "SERVICE_UNAVAILABLE"
     assert refused.headers["content-type"].startswith("application/problem+json")
-    result = await client.execute(
-        SUBMIT, {"input": alert_input("for good", **LARGE)}
-    )
+    result = await client.execute(SUBMIT, {"input": alert_input("for good", **LARGE)})
     assert result["errors"][0]["extensions"]["code"] == "SERVICE_UNAVAILABLE"
 
     ready = await http.get("/health/ready")

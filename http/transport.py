@@ -1,0 +1,104 @@
+"""The seam to Hypercorn's connections: none of them can hold the server up, or pull it down.
+
+:func:`install` puts it in, for ``incident-manager serve`` and plain ``hypercorn`` alike.
+"""
+
+import logging
+import math
+
+import hypercorn.trio.run
+import trio
+from hypercorn.config import Config
+from hypercorn.events import Closed, Event, RawData
+from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import AppWrapper, LifespanState
+
+__all__ = ["Guard", "GuardedServer", "install"]
+
+_log = logging.getLogger(__name__)
+
+Stream = trio.SSLStream[trio.SocketStream]
+
+
+class Guard:
+    """The open connections of one application.
+
+    ``write_timeout`` is how long, in seconds, one write may take: whoever takes nothing for so
+    long is cut off.
+    """
+
+    __slots__ = ("_streams", "write_timeout")
+
+    def __init__(self, write_timeout: float = math.inf) -> None:
+        self.write_timeout = write_timeout
+        self._streams: set[Stream] = set()
+
+    def enter(self, stream: Stream) -> None:
+        """A connection begins."""
+        self._streams.add(stream)
+
+    def leave(self, stream: Stream) -> None:
+        """It has ended."""
+        self._streams.discard(stream)
+
+    async def cut_off(self) -> None:
+        """Close every connection as it is: what is being written to it or read ends now."""
+        with trio.CancelScope(shield=True):
+            for stream in tuple(self._streams):
+                await trio.aclose_forcefully(stream)
+
+
+class GuardedServer(TCPServer):
+    """Hypercorn's handling of one connection, with an end to its writes and to its failures.
+
+    Hypercorn 0.18 shields what it writes, so a client that reads nothing would hold its
+    connection, and with it the server, past every grace period; and what it does not expect in
+    one connection ends the process.
+    """
+
+    def __init__(
+        self,
+        app: AppWrapper,
+        config: Config,
+        context: WorkerContext,
+        state: LifespanState,
+        stream: Stream,
+    ) -> None:
+        super().__init__(app, config, context, state, stream)
+        guard = getattr(getattr(app, "app", None), "guard", None)
+        self._guard = guard if isinstance(guard, Guard) else Guard()
+
+    async def run(self) -> None:
+        """Serve the connection to its end."""
+        self._guard.enter(self.stream)
+        try:
+            await super().run()
+        except* Exception:  # noqa: BLE001 -- ends this connection, not the others
+            _log.exception("a connection failed")
+        finally:
+            self._guard.leave(self.stream)
+
+    async def protocol_send(self, event: Event) -> None:
+        """Write, or have the connection closed."""
+        if not isinstance(event, RawData):
+            await super().protocol_send(event)
+            return
+        # Shielded, because after a part of a frame nothing else may follow.
+        deadline = trio.current_time() + self._guard.write_timeout
+        with trio.CancelScope(shield=True, deadline=deadline) as scope:
+            try:
+                async with self.send_lock:
+                    await self.stream.send_all(event.data)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                pass
+            else:
+                return
+        if scope.cancelled_caught:
+            await trio.aclose_forcefully(self.stream)
+        await self.protocol.handle(Closed())
+
+
+def install() -> None:
+    """Have Hypercorn's Trio worker use it. Again is no harm."""
+    hypercorn.trio.run.TCPServer = GuardedServer  # type: ignore[attr-defined]

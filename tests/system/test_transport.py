@@ -1,0 +1,60 @@
+"""What a client's bad manners, or its bad luck, cost the others: nothing."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from hypercorn.trio.tcp_server import TCPServer
+
+from system.client import opened
+from system.harness import local
+from system.rude import deaf, masked
+
+
+async def test_a_client_that_takes_nothing_is_cut_off_and_slows_nobody(tmp_path: Path) -> None:
+    async with (
+        local(tmp_path, limits__stall_timeout="100ms", limits__outbox_bytes=65536) as server,
+        deaf(server.place) as stream,
+        opened(server.ws) as client,
+    ):
+        query = "subscription{newIncidents{description}}"
+        await stream.send_all(masked('{"type":"connection_init"}'))
+        await stream.send_all(
+            masked(f'{{"type":"subscribe","id":"x","payload":{{"query":"{query}"}}}}')
+        )
+        mine = await client.subscribe(query)
+        sent = 0
+        while len(server.gateway.connections) == 2:
+            sent += 1
+            await client.submit(f"large {sent}", description="d" * 60_000)
+            payload = await client.next(mine)
+            assert len(payload["data"]["newIncidents"]["description"]) == 60_000
+        [left] = server.gateway.connections
+        assert left.statistics()["subscriptions"] == 1
+        while server.gateway.running().hub.seats > 1:
+            await client.ping()
+
+
+async def test_a_connection_that_fails_is_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = TCPServer._read_data
+    fail = trio.Event()
+
+    async def broken(self: Any) -> None:
+        if fail.is_set():
+            raise RuntimeError("injected")
+        await real(self)
+
+    monkeypatch.setattr(TCPServer, "_read_data", broken)
+    async with local(tmp_path) as server, opened(server.ws) as client:
+        logging.getLogger().addHandler(caplog.handler)
+        fail.set()
+        async with await trio.open_tcp_stream("127.0.0.1", server.place.port) as stream:
+            assert await stream.receive_some() == b""
+        await client.submit("the others go on")
+    [record] = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert record.getMessage() == "a connection failed"
+    assert record.exc_info is not None
