@@ -11,7 +11,7 @@ from enum import IntEnum
 
 from attrs import frozen
 
-from incident_manager.actors.journal.place import INT64
+from incident_manager.actors.journal.place import int64
 from incident_manager.actors.journal.query import SEVERITY_WEIGHT, STATE_ORDER
 from incident_manager.actors.journal.reads import AlertQuery, IncidentQuery
 from incident_manager.actors.model import Alert, Incident, Micros
@@ -119,8 +119,8 @@ def incident_conditions(query: IncidentQuery) -> Conditions:
             STATE_ORDER[each] for each in (states & ACTIVE_STATES if query.active_only else states)
         ),
         _weights(query.severities),
-        _int64(query.created_after),
-        _int64(query.created_before),
+        _bound(query.created_after),
+        _bound(query.created_before),
     )
 
 
@@ -139,7 +139,7 @@ def alert_conditions(query: AlertQuery) -> Conditions:
         or (Term(Facet.ALERT, "", ("",)),),
         _NO_STATE,
         _weights(query.severities),
-        _int64(query.received_after),
+        _bound(query.received_after),
     )
 
 
@@ -169,5 +169,5 @@ def _weights(severities: frozenset[Severity]) -> frozenset[int]:
     return frozenset(SEVERITY_WEIGHT[each] for each in severities) or _SEVERITIES
 
 
-def _int64(time: Micros | None) -> Micros | None:
-    return None if time is None else max(-INT64, min(INT64, time))
+def _bound(time: Micros | None) -> Micros | None:
+    return None if time is None else int64(time)

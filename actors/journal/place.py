@@ -10,7 +10,15 @@ from collections.abc import Sequence
 
 import msgspec
 
-__all__ = ["INT64", "PlaceKey", "check_first", "check_place", "decode_place", "encode_place"]
+__all__ = [
+    "INT64",
+    "PlaceKey",
+    "check_first",
+    "check_place",
+    "decode_place",
+    "encode_place",
+    "int64",
+]
 
 PlaceKey = tuple[int | str, ...]
 """What an item is sorted by: numbers, and mostly an id last."""
@@ -46,6 +54,11 @@ def decode_place(text: str, name: Sequence[object], form: Sequence[type]) -> Pla
     if any(isinstance(each, int) and abs(each) > INT64 for each in key):
         raise ValueError(_NO_PLACE)
     return key
+
+
+def int64(number: int) -> int:
+    """The number, or the nearest one that a column can be compared with."""
+    return max(-INT64, min(INT64, number))
 
 
 def check_place(page: int, size: int, after: str | None) -> None:

@@ -29,8 +29,8 @@ def change_facets(
     before, after = frozenset(old), frozenset(new)
     gone, come = before - after, after - before
     if gone or come:
-        connection.executemany(_REMOVE, gone)
-        connection.executemany(_ADD, come)
+        connection.executemany(_REMOVE, sorted(gone))
+        connection.executemany(_ADD, sorted(come))
         counts = Counter(row[:5] for row in come)
         counts.subtract(row[:5] for row in gone)
         change_counts(connection, counts)
@@ -38,7 +38,7 @@ def change_facets(
 
 def change_counts(connection: sqlite3.Connection, counts: Mapping[CountKey, int]) -> None:
     """Add to the sizes of cells; those that are empty now are forgotten."""
-    connection.executemany(_COUNT, ((*key, n) for key, n in counts.items() if n))
+    connection.executemany(_COUNT, sorted((*key, n) for key, n in counts.items() if n))
     connection.executemany(_FORGET, (key for key, n in counts.items() if n < 0))
 
 

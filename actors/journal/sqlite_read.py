@@ -1,5 +1,6 @@
 """What is read from an SQLite journal, each inside one read transaction of the caller."""
 
+import json
 import sqlite3
 from collections.abc import Sequence
 from itertools import chain
@@ -20,7 +21,7 @@ from incident_manager.actors.journal.facets import (
     alert_conditions,
     incident_conditions,
 )
-from incident_manager.actors.journal.place import INT64, PlaceKey, decode_place, encode_place
+from incident_manager.actors.journal.place import PlaceKey, decode_place, encode_place, int64
 from incident_manager.actors.journal.query import (
     ALERTS,
     SEARCH,
@@ -60,7 +61,8 @@ __all__ = [
 ]
 
 _ACTIVE = [STATE_ORDER[state] for state in ACTIVE_STATES]
-_NUMBERED = "SELECT id, body FROM incidents WHERE seq = ?"
+_NUMBERED = """SELECT i.id, i.body FROM json_each(?) AS w
+    CROSS JOIN incidents AS i ON i.seq = w.value ORDER BY w.key"""
 
 
 def read_bounds(connection: sqlite3.Connection) -> Bounds:
@@ -77,7 +79,7 @@ def read_after(connection: sqlite3.Connection, offset: int, limit: int) -> Chunk
     bounds = read_bounds(connection)
     rows = connection.execute(
         "SELECT offset, body FROM events WHERE offset > ? ORDER BY offset LIMIT ?",
-        (min(offset, INT64), min(limit, INT64)),
+        (int64(offset), int64(limit)),
     )
     records = tuple(decode_record(place, body) for place, body in rows)
     return Chunk(records, bounds, records[-1].offset if records else bounds.head)
@@ -118,7 +120,7 @@ def _active(
     rows = connection.execute(
         "SELECT id FROM incidents WHERE active = 1 AND scope = ? AND fingerprint = ?"
         " AND created_at >= ? ORDER BY created_at DESC, id DESC",
-        (*place, since),
+        (*place, int64(since)),
     )
     return tuple(row[0] for row in rows)
 
@@ -132,7 +134,8 @@ def _key(connection: sqlite3.Connection, scope: str, key: str) -> KeyState | Non
 
 def _answer(connection: sqlite3.Connection, key: str, now: Micros) -> Answer | None:
     row = connection.execute(
-        "SELECT digest, body, expires_at FROM answers WHERE key = ? AND expires_at > ?", (key, now)
+        "SELECT digest, body, expires_at FROM answers WHERE key = ? AND expires_at > ?",
+        (key, int64(now)),
     ).fetchone()
     return None if row is None else Answer(key, *row)
 
@@ -178,11 +181,9 @@ def read_search(connection: sqlite3.Connection, query: SearchQuery) -> IncidentP
         offset=query.page * query.size,
         size=query.size,
     )
-    incidents = [
-        decode_incident(*connection.execute(_NUMBERED, (seq,)).fetchone()) for _, seq in hits.keys
-    ]
+    numbers = json.dumps([number for _, number in hits.keys])
     return IncidentPage(
-        tuple(incidents),
+        tuple(decode_incident(*row) for row in connection.execute(_NUMBERED, (numbers,))),
         tuple(encode_place(SEARCH, key) for key in hits.keys),
         hits.total,
         hits.has_next,

@@ -78,7 +78,7 @@ def find(
         rows = connection.execute(_UPTO, (match, since, size + 1 - len(found), offset))
         found += [(band, row[0]) for row in rows]
         offset = max(0, offset - count)
-    return Hits(found[:size], total, has_next=len(found) > size, has_previous=before)
+    return Hits(tuple(found[:size]), total, has_next=len(found) > size, has_previous=before)
 
 
 def _match(wanted: Wanted, marks: Sequence[str], columns: str) -> str:

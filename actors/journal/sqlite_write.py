@@ -14,6 +14,7 @@ from incident_manager.actors.journal.facets import (
     alert_rows,
     incident_rows,
 )
+from incident_manager.actors.journal.place import int64
 from incident_manager.actors.journal.query import SEVERITY_WEIGHT, STATE_ORDER
 from incident_manager.actors.journal.rules import trim_to
 from incident_manager.actors.journal.sqlite_facets import CountKey, change_counts, change_facets
@@ -166,13 +167,14 @@ def trim(
 ) -> int:
     """Delete what retention drops, and at most ``limit`` answers that expired at ``expired``."""
     times = connection.execute(
-        "SELECT time FROM events WHERE offset >= ? ORDER BY offset LIMIT ?", (bounds.oldest, limit)
+        "SELECT time FROM events WHERE offset >= ? ORDER BY offset LIMIT ?",
+        (bounds.oldest, int64(limit)),
     )
     last = trim_to(bounds, (row[0] for row in times), keep=keep, before=before, limit=limit)
     times.close()
     connection.execute("DELETE FROM events WHERE offset <= ?", (last,))
     connection.execute(
         "DELETE FROM answers WHERE key IN (SELECT key FROM answers WHERE expires_at <= ? LIMIT ?)",
-        (expired, limit),
+        (int64(expired), int64(limit)),
     )
     return last + 1 - bounds.oldest

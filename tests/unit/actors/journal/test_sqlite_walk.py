@@ -1,0 +1,211 @@
+"""How the query surface is answered: by steps into indexes, whatever is asked."""
+
+import re
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from incident_manager.actors.journal.reads import (
+    AlertQuery,
+    IncidentQuery,
+    SearchQuery,
+    SortField,
+)
+from incident_manager.actors.journal.sqlite import SqliteJournal, open_sqlite
+from incident_manager.actors.vocabulary import IncidentState, IncidentType, Kind, Severity
+from unit.actors.builders import (
+    START,
+    change,
+    make_alert,
+    make_comment,
+    make_incident,
+    make_record,
+    write,
+)
+
+ALLOWED = (
+    (r"SCAN CONSTANT ROW$", "no table"),
+    (r"SCAN \w+ VIRTUAL TABLE INDEX 1:", "json_each: the ids that were asked for"),
+    (r"SCAN main\.search_config$", "FTS5 reads its few settings"),
+    (r"SCAN search VIRTUAL TABLE INDEX \S*M", "FTS5 by its own index"),
+    (r"SCAN w$", "the ids that were asked for, with their totals"),
+    (
+        r"SCAN f USING COVERING INDEX incidents_updated$",
+        "no place yet: it starts at the newest, and stops at the limit",
+    ),
+)
+"""What EXPLAIN QUERY PLAN may call a scan, and why it is none of a table."""
+
+
+def scans(connection: sqlite3.Connection, statement: str) -> list[str]:
+    """The steps of a statement that look at every row of something."""
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}")]
+    return [
+        step
+        for step in plan
+        if step.startswith("SCAN") and not any(re.match(form, step) for form, _ in ALLOWED)
+    ]
+
+
+HISTORY = [
+    make_record(
+        number,
+        incident := make_incident(
+            number,
+            state=list(IncidentState)[number % 6],
+            severity=list(Severity)[number % 5],
+            source=f"source {number % 7}",
+            updated_at=START + number * 7 % 100,
+            labels={"tenant": "acme", "third": str(number % 3), "own": str(number)},
+            assignees=("kim",) if number % 2 else (),
+        ),
+        alert=make_alert(number, incident, source=incident.source, labels=incident.labels),
+        kind=Kind.ALERT,
+    )
+    for number in range(1, 301)
+]
+FIRST = HISTORY[0].incident
+assert FIRST is not None
+IDS = [make_incident(number).id for number in (1, 2, 3)]
+
+
+@pytest.fixture
+async def journal(tmp_path: Path) -> AsyncIterator[SqliteJournal]:
+    async with open_sqlite(tmp_path / "db", readers=1) as opened:
+        await write(opened, *HISTORY)
+        comment = evolve(change(301, FIRST, Kind.COMMENT), comment=make_comment(1))
+        link = evolve(change(302, FIRST, Kind.LINK), related_id=IDS[1])
+        await write(opened, comment, link)
+        yield opened
+
+
+conditions: list[dict[str, Any]] = [
+    {},
+    {"active_only": True},
+    {"active_only": True, "severities": frozenset({Severity.P0, Severity.P1})},
+    {"states": frozenset({IncidentState.NEW, IncidentState.CLOSED})},
+    {"sources": frozenset({"source 1"})},
+    {"sources": frozenset(f"source {number}" for number in range(7))},
+    {"types": frozenset({IncidentType.PERFORMANCE})},
+    {"assigned_to": "kim"},
+    {"labels": {"tenant": "acme"}},
+    {"labels": {"tenant": "acme", "own": "7"}},
+    {"labels": {"tenant": "acme", "third": "1"}, "assigned_to": "kim"},
+    {"created_after": START, "created_before": START + 10**9},
+    {"labels": {"third": "1"}, "created_after": START, "active_only": True},
+]
+
+
+async def asked(
+    journal: SqliteJournal, call: Callable[..., Awaitable[object]], *given: object
+) -> list[str]:
+    """The statements that a call makes."""
+    statements: list[str] = []
+    (connection,) = journal._readers
+    connection.set_trace_callback(statements.append)
+    await call(*given)
+    connection.set_trace_callback(None)
+    return [each for each in statements if each.startswith(("SELECT", "WITH"))]
+
+
+async def no_scans(
+    journal: SqliteJournal, call: Callable[..., Awaitable[object]], *given: object
+) -> None:
+    statements = await asked(journal, call, *given)
+    assert statements
+    for statement in statements:
+        assert scans(journal._writer, statement) == [], statement
+
+
+@pytest.mark.parametrize("sort", SortField)
+@pytest.mark.parametrize("given", conditions)
+async def test_a_page_of_incidents_scans_nothing(
+    journal: SqliteJournal, given: dict[str, Any], sort: SortField
+) -> None:
+    query = IncidentQuery(**given, sort=sort, size=1)
+    await no_scans(journal, journal.incidents, query)
+    cursor = (await journal.incidents(query)).cursors[-1]
+    await no_scans(journal, journal.incidents, evolve(query, after=cursor))
+    await no_scans(journal, journal.stats, query)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"sources": frozenset({"source 1", "source 2"})},
+        {"severities": frozenset({Severity.P2})},
+        {"incident_id": IDS[0]},
+        {"labels": {"tenant": "acme", "third": "1"}},
+        {"received_after": START, "incident_id": IDS[0]},
+    ],
+)
+async def test_a_page_of_alerts_scans_nothing(
+    journal: SqliteJournal, given: dict[str, Any]
+) -> None:
+    query = AlertQuery(**given, size=1)
+    await no_scans(journal, journal.alerts, query)
+    cursors = (await journal.alerts(query)).cursors
+    for cursor in cursors:
+        await no_scans(journal, journal.alerts, evolve(query, after=cursor))
+
+
+async def test_a_search_scans_nothing(journal: SqliteJournal) -> None:
+    for query in (SearchQuery("slow ch"), SearchQuery("above", labels={"own": "7"})):
+        await no_scans(journal, journal.search, query)
+        cursor = (await journal.search(query)).cursors[0]
+        await no_scans(journal, journal.search, evolve(query, after=cursor))
+
+
+async def test_what_lies_beside_is_one_query_without_a_scan(journal: SqliteJournal) -> None:
+    ids, labels = IDS, {"tenant": "acme", "third": "1"}
+    calls: list[tuple[Callable[..., Awaitable[object]], Any]] = [
+        (journal.incident, [ids[0]]),
+        (journal.alert, ["nobody"]),
+        (journal.incidents_by_id, [ids]),
+        (journal.related, [ids, 5]),
+        (journal.related, [ids, 5, labels]),
+        (journal.alerts_of, [ids, 5]),
+        (journal.alerts_of, [ids, 5, labels]),
+        (journal.comments_of, [ids, 5]),
+        (journal.timeline_of, [ids, 5]),
+    ]
+    for call, given in calls:
+        await no_scans(journal, call, *given)
+        assert len(await asked(journal, call, *given)) == 1
+    comments, timeline = await journal.comments_of(ids, 1), await journal.timeline_of(ids, 1)
+    assert comments[ids[0]].comments
+    assert timeline[ids[0]].entries
+    await no_scans(journal, journal.comments_of, ids, 1, comments[ids[0]].cursors[0])
+    await no_scans(journal, journal.timeline_of, ids, 1, timeline[ids[0]].cursors[0])
+
+
+async def test_the_events_are_read_without_a_scan(journal: SqliteJournal) -> None:
+    await no_scans(journal, journal.read_after, 10, 5)
+
+
+async def test_a_scan_would_be_seen(journal: SqliteJournal) -> None:
+    for statement in (
+        "SELECT count(*) FROM incidents",
+        "SELECT body FROM alerts WHERE severity = 1",
+        "SELECT * FROM facets WHERE id = 'x'",
+        "SELECT n FROM counts WHERE n > 7",
+        "SELECT body FROM timeline WHERE offset = 1",
+    ):
+        assert scans(journal._writer, statement)
+
+
+async def test_more_cells_than_are_merged_are_in_order_too(journal: SqliteJournal) -> None:
+    everywhere = frozenset(f"source {number}" for number in range(7))
+    for sort in SortField:
+        every = IncidentQuery(sort=sort, size=100)
+        spread = evolve(every, sources=everywhere)
+        assert await journal.incidents(spread) == await journal.incidents(every)
+        cursor = (await journal.incidents(every)).cursors[-1]
+        assert await journal.incidents(evolve(spread, after=cursor)) == await journal.incidents(
+            evolve(every, after=cursor)
+        )
