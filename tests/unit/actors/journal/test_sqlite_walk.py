@@ -209,3 +209,18 @@ async def test_more_cells_than_are_merged_are_in_order_too(journal: SqliteJourna
         assert await journal.incidents(evolve(spread, after=cursor)) == await journal.incidents(
             evolve(every, after=cursor)
         )
+
+
+@pytest.mark.parametrize("descending", [True, False])
+async def test_every_cell_may_lie_before_a_place(journal: SqliteJournal, descending: bool) -> None:
+    last = Severity.P4 if descending else Severity.P0
+    other = Severity.P0 if descending else Severity.P4
+    query = IncidentQuery(
+        severities=frozenset({last}), sort=SortField.SEVERITY, descending=descending
+    )
+    cursor = (await journal.incidents(query)).cursors[-1]
+    page = await journal.incidents(
+        evolve(query, severities=frozenset({other}), after=cursor, size=1)
+    )
+    assert (page.incidents, page.total) == ((), 60)
+    assert (page.has_next, page.has_previous) == (False, True)
