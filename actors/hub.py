@@ -197,9 +197,13 @@ class Hub:
         if self.head <= position or not self.running:
             await self._moved.wait()
 
+    def can_join(self, position: int) -> bool:
+        """Whether one who has come so far can go live now."""
+        return self.running and position >= self.position
+
     def join(self, seat: Seat) -> bool:
         """Go live, in one step: True if the seat is taken, False if the caller must read on."""
-        if not self.running or seat.position < self.position:
+        if not self.can_join(seat.position):
             return False
         lane = self._lanes[seat.shape.field]
         bucket = lane.get(seat.filter)

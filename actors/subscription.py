@@ -155,6 +155,8 @@ class Subscription:
         """Read the next records and offer them; waits where there are none, or no room."""
         records = await self._next()
         if not records:
+            if not self.shape.deep and self._streams.hub.can_join(self._position):
+                return  # a hub came up during the read
             with trio.move_on_at(self._beat):
                 await self._streams.hub.moved(self._position)
             self._pulse()

@@ -96,6 +96,11 @@ class FakeSink:
         self.refused = 0
         self._room = trio.Event()
 
+    def close(self) -> None:
+        """What was on its way is lost, and nothing is taken any more."""
+        self.room = 0
+        self.outbox.clear()
+
     def offer(self, payload: bytes) -> bool:
         if sum(isinstance(each, Event) for each in self.outbox) >= self.room:
             self.refused += 1
