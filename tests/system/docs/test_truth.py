@@ -87,6 +87,7 @@ def test_limits() -> None:
     shown = {
         "server.max_connections": f"{defaults['server.max_connections']:,}",
         "limits.init_timeout": f"{defaults['limits.init_timeout']:g} s",
+        "limits.stall_timeout": f"{defaults['limits.stall_timeout']:g} s",
         "limits.subscriptions_per_connection": str(defaults["limits.subscriptions_per_connection"]),
         "limits.message_bytes": f"{defaults['limits.message_bytes'] // 1024} KiB",
         "limits.outbox_bytes": f"{defaults['limits.outbox_bytes'] // 1024**2} MiB",
