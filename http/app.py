@@ -18,6 +18,7 @@ from incident_manager.actors.journal.sqlite import open_sqlite
 from incident_manager.actors.system import SystemSettings, open_system
 from incident_manager.http.auth import Authenticator
 from incident_manager.http.config import process_settings
+from incident_manager.http.connection import close_connections
 from incident_manager.http.gateway import Gateway, Phase
 from incident_manager.http.logs import configure_logging
 from incident_manager.http.settings import Settings
@@ -30,6 +31,7 @@ from incident_manager.supervision import NodeState, StartFailed, SupervisorGaveU
 __all__ = ["Application", "create_app"]
 
 _log = logging.getLogger(__name__)
+_LAST_CLOSES = 1.0  # seconds over which plain Hypercorn's clients are closed: it gives them 3
 _START_UP = 2.0  # seconds that start-up waits for the journal, so that a refusal is seen at once
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -106,10 +108,19 @@ class Application:
                 await send({"type": "lifespan.startup.failed", "message": gateway.failure})
                 return
             await send({"type": "lifespan.startup.complete"})
-            await receive()
+            async with trio.open_nursery() as beside:
+                beside.start_soon(self._follow, gateway)
+                await receive()
+                beside.cancel_scope.cancel()
             gateway.drain()
             gateway.stop.set()
         await send({"type": "lifespan.shutdown.complete"})
+
+    async def _follow(self, gateway: Gateway) -> None:
+        """Under plain Hypercorn nobody else says to the clients that the server stops."""
+        await self.guard.terminated()
+        gateway.drain()
+        await close_connections(gateway, _LAST_CLOSES)
 
     async def _run_system(self, gateway: Gateway) -> None:
         try:

@@ -29,13 +29,32 @@ from incident_manager.http.protocol import (
 )
 from incident_manager.supervision import Child, DynamicSupervisor
 
-__all__ = ["Connection"]
+__all__ = ["Connection", "close_code", "close_connections"]
 
 _log = logging.getLogger(__name__)
 
 _CLOSE_GRACE = 5.0  # seconds a client has to answer a close
 
 Receive = Callable[[], Awaitable[Mapping[str, object]]]
+
+
+def close_code(gateway: Gateway) -> CloseCode:
+    """Why connections end: 1001 where the server was asked to stop, 1012 where it has failed."""
+    drains = gateway.phase is Phase.DRAINING
+    return CloseCode.GOING_AWAY if drains else CloseCode.SERVICE_RESTART
+
+
+async def close_connections(gateway: Gateway, window: float) -> None:
+    """Close every WebSocket, spread over ``window`` seconds, so that not all of their clients
+    come back in the same moment.
+    """
+    connections = list(gateway.connections)
+    if not connections:
+        return
+    pause = min(window / len(connections), 0.05)
+    for connection in connections:
+        connection.go_away()
+        await trio.sleep(pause)
 
 
 class Connection:
@@ -88,9 +107,8 @@ class Connection:
         }
 
     def go_away(self) -> None:
-        """The server stops: 1001 where it was asked to, 1012 where it has failed."""
-        drains = self._gateway.phase is Phase.DRAINING
-        self.end(CloseCode.GOING_AWAY if drains else CloseCode.SERVICE_RESTART)
+        """The server stops."""
+        self.end(close_code(self._gateway))
 
     def end(self, code: CloseCode, reason: str | None = None) -> None:
         """Close with a code after what is in the outbox; operations end now."""

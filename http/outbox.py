@@ -22,6 +22,7 @@ class Outbox:
     What streams offer is refused when it is full (one frame always fits into an empty one): the
     stream then reads on from the journal at the client's pace. Control frames and results are
     always taken; whoever causes them waits in :meth:`room` before it reads more input.
+    ``ended`` says that the close has been handed on.
     """
 
     __slots__ = (
@@ -34,6 +35,7 @@ class Outbox:
         "_spawn",
         "bytes_out",
         "closed",
+        "ended",
         "limit",
         "size",
     )
@@ -50,6 +52,7 @@ class Outbox:
         self.size = 0
         self.bytes_out = 0
         self.closed = False
+        self.ended = False
 
     def offer(self, frame: bytes) -> bool:
         """Take a frame of a stream, or refuse it because the outbox is full or closing."""
@@ -117,6 +120,7 @@ class Outbox:
             if self._ending is not None:
                 code, reason = self._ending
                 self.close()
+                self.ended = True
                 await self._send({"type": "websocket.close", "code": code, "reason": reason})
         finally:
             self._draining = False

@@ -11,6 +11,7 @@ from hypercorn.utils import LifespanFailureError
 
 from incident_manager.http.app import Application, create_app
 from incident_manager.http.config import SettingsError
+from incident_manager.http.connection import close_connections
 from incident_manager.http.gateway import Gateway, Phase
 from incident_manager.http.settings import Settings
 
@@ -120,16 +121,3 @@ async def _cut_off(over: trio.Event, app: Application) -> None:
 async def _first(event: trio.Event, scope: trio.CancelScope) -> None:
     await event.wait()
     scope.cancel()
-
-
-async def close_connections(gateway: Gateway, window: float) -> None:
-    """Close every WebSocket with 1001, spread over ``window`` seconds, so that not all of their
-    clients come back in the same moment.
-    """
-    connections = list(gateway.connections)
-    if not connections:
-        return
-    pause = min(window / len(connections), 0.05)
-    for connection in connections:
-        connection.go_away()
-        await trio.sleep(pause)

@@ -28,19 +28,31 @@ class Guard:
     long is cut off.
     """
 
-    __slots__ = ("_streams", "write_timeout")
+    __slots__ = ("_begun", "_context", "_streams", "write_timeout")
 
     def __init__(self, write_timeout: float = math.inf) -> None:
         self.write_timeout = write_timeout
         self._streams: set[Stream] = set()
+        self._begun = trio.Event()
+        self._context: WorkerContext | None = None
 
-    def enter(self, stream: Stream) -> None:
+    def enter(self, stream: Stream, context: WorkerContext) -> None:
         """A connection begins."""
         self._streams.add(stream)
+        self._context = context
+        self._begun.set()
 
     def leave(self, stream: Stream) -> None:
         """It has ended."""
         self._streams.discard(stream)
+
+    async def terminated(self) -> None:
+        """Wait until Hypercorn, for whatever reason, has begun to stop; of that it tells its
+        connections and not the application.
+        """
+        await self._begun.wait()
+        assert self._context is not None  # noqa: S101 -- set before the event
+        await self._context.terminated.wait()
 
     async def cut_off(self) -> None:
         """Close every connection as it is: what is being written to it or read ends now."""
@@ -71,7 +83,7 @@ class GuardedServer(TCPServer):
 
     async def run(self) -> None:
         """Serve the connection to its end."""
-        self._guard.enter(self.stream)
+        self._guard.enter(self.stream, self.context)
         try:
             await super().run()
         except* Exception:  # noqa: BLE001 -- ends this connection, not the others

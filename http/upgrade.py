@@ -5,7 +5,7 @@ from typing import Any
 
 import trio
 
-from incident_manager.http.connection import Connection
+from incident_manager.http.connection import Connection, close_code
 from incident_manager.http.gateway import Gateway, Phase
 from incident_manager.http.hosts import is_rebound
 from incident_manager.http.outbox import Outbox
@@ -16,6 +16,8 @@ __all__ = ["PATHS", "websocket"]
 
 PATHS = frozenset({"/graphql/ws", "/graphql"})
 """Where GraphQL is spoken over WebSocket (contract, section 1)."""
+
+_FAREWELL = 1.0  # seconds for the last words of a connection that fails
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -68,20 +70,35 @@ async def _serve(
     gateway.serial += 1
     async with system.connections.adopt(f"c{gateway.serial}", "connection") as child:
         await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL if agreed else None})
-        async with trio.open_nursery() as nursery:
-            outbox = Outbox(
-                send, nursery.start_soon, gateway.settings.limits.outbox_bytes, gateway.counters
-            )
-            connection = Connection(
-                gateway, child, outbox, agreed=agreed, peer=_peer(scope.get("client"))
-            )
-            gateway.connections.add(connection)
-            gateway.counters.connections += 1
-            try:
-                await connection.run(receive)
-            finally:
-                gateway.connections.discard(connection)
-                nursery.cancel_scope.cancel()
+        ended = False
+        try:
+            async with trio.open_nursery() as nursery:
+                limit = gateway.settings.limits.outbox_bytes
+                outbox = Outbox(send, nursery.start_soon, limit, gateway.counters)
+                connection = Connection(
+                    gateway, child, outbox, agreed=agreed, peer=_peer(scope.get("client"))
+                )
+                gateway.connections.add(connection)
+                gateway.counters.connections += 1
+                try:
+                    await connection.run(receive)
+                finally:
+                    gateway.connections.discard(connection)
+                    nursery.cancel_scope.cancel()
+                    ended = outbox.ended
+        finally:
+            if not ended:
+                await _farewell(gateway, send)
+
+
+async def _farewell(gateway: Gateway, send: Send) -> None:
+    """Close what ends without a close, by a failure or by cancellation; no harm if it is closed.
+
+    Left to itself, Hypercorn would say 1011, and stock clients would never come back.
+    """
+    code = close_code(gateway)
+    with trio.move_on_after(_FAREWELL, shield=True):
+        await send({"type": "websocket.close", "code": code, "reason": code.reason})
 
 
 def _peer(client: object) -> str:

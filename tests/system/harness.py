@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,16 @@ from incident_manager.http.gateway import Gateway
 from incident_manager.http.server import serve
 from system.client import PATIENCE
 
-__all__ = ["LocalServer", "Place", "ServerProcess", "environment", "free_port", "local", "run"]
+__all__ = [
+    "LocalServer",
+    "Place",
+    "ServerProcess",
+    "environment",
+    "free_port",
+    "local",
+    "own_logging",
+    "run",
+]
 
 COMMAND = (sys.executable, "-m", "incident_manager", "serve")
 
@@ -82,7 +91,8 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
 class ServerProcess:
     """``incident-manager serve`` (or another command that serves) as a process of its own.
 
-    ``ready_line`` is what a line of its standard error bears when clients may come.
+    In the command ``{port}`` stands for the port; ``ready_line`` is what a line of its standard
+    error bears when clients may come.
     """
 
     def __init__(
@@ -108,11 +118,12 @@ class ServerProcess:
         ready = trio.Event()
         self._drained = trio.Event()
         self._process = await trio.lowlevel.open_process(
-            list(self._command),
+            [part.replace("{port}", str(self.place.port)) for part in self._command],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             env=environment(self.place.settings(self.settings)),
             cwd=self.place.directory,
+            start_new_session=True,
         )
         self._nursery.start_soon(self._read, self._process, ready, self._drained)
         with trio.fail_after(PATIENCE):
@@ -191,8 +202,8 @@ async def run(
             await server.start()
             yield server
         finally:
-            if server.running.poll() is None:
-                server.running.kill()
+            with suppress(ProcessLookupError):  # it has ended, and all that it started
+                os.killpg(server.running.pid, signal.SIGKILL)
             with trio.CancelScope(shield=True):
                 await server.running.wait()
             nursery.cancel_scope.cancel()
@@ -220,7 +231,7 @@ async def local(directory: Path, **settings: object) -> AsyncIterator[LocalServe
     place = Place(directory)
     given = place.settings({key.replace("__", "."): value for key, value in settings.items()})
     loaded = load_settings(given, {}, lambda path: Path(path).read_bytes())
-    with _own_logging():
+    with own_logging():
         async with trio.open_nursery() as nursery:
             with trio.fail_after(PATIENCE):
                 gateway: Gateway = await nursery.start(serve, loaded)
@@ -230,7 +241,7 @@ async def local(directory: Path, **settings: object) -> AsyncIterator[LocalServe
 
 
 @contextmanager
-def _own_logging() -> Iterator[None]:
+def own_logging() -> Iterator[None]:
     """Give pytest its log handlers back when the server is gone."""
     loggers = [logging.getLogger(name) for name in ("", "hypercorn.error", "hypercorn.access")]
     kept = [(logger, list(logger.handlers), logger.level, logger.propagate) for logger in loggers]

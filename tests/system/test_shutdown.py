@@ -11,9 +11,13 @@ import httpx
 import pytest
 import trio
 
-from system.client import PATIENCE, opened
+from incident_manager.actors.registry import Registry
+from incident_manager.http.config import load_settings
+from incident_manager.http.gateway import Gateway
+from incident_manager.http.server import serve
+from system.client import PATIENCE, SUBMIT, Client, Closed, alert_input, opened
 from system.evidence import check_offsets, check_work, events
-from system.harness import COMMAND, Place, environment, run
+from system.harness import COMMAND, Place, environment, own_logging, run
 from system.rude import deaf, masked
 from system.traffic import RestSender, Up, Work
 
@@ -192,3 +196,35 @@ async def test_health_of_a_server_that_does_well(tmp_path: Path) -> None:
             answer = await http.get(path)
             assert answer.status_code == 200
             assert answer.json()["status"] == "HEALTHY"
+
+
+async def refused_for_ever(client: Client) -> None:
+    while True:
+        result = await client.execute(SUBMIT, {"input": alert_input("x")})
+        assert result["errors"][0]["extensions"]["code"] == "SERVICE_UNAVAILABLE"
+
+
+async def test_a_system_that_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An actor fails again and again: everybody is sent off to come back, and it ends with 1."""
+    place, codes = Place(tmp_path), []
+    settings = load_settings(place.settings({}), {}, lambda path: Path(path).read_bytes())
+
+    async def serving(*, task_status: trio.TaskStatus[Gateway]) -> None:
+        codes.append(await serve(settings, task_status=task_status))
+
+    def broken(*args: object) -> None:
+        raise RuntimeError("injected")
+
+    with own_logging():
+        async with trio.open_nursery() as nursery:
+            with trio.fail_after(PATIENCE):
+                gateway: Gateway = await nursery.start(serving)
+            async with opened(place.ws) as idle, opened(place.ws) as sender:
+                await idle.subscribe(STREAM)
+                monkeypatch.setattr(Registry, "_settle", broken)
+                with pytest.raises(Closed) as closed:
+                    await refused_for_ever(sender)
+                assert closed.value.code == 1012
+                assert (await idle.closed()).code == 1012
+                assert not gateway.ready
+    assert codes == [1]

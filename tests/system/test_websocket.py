@@ -9,6 +9,7 @@ import pytest
 from trio_websocket import ConnectionRejected
 
 from incident_manager.http.gateway import Phase
+from incident_manager.http.operations import Operations
 from system.client import connected, opened
 from system.harness import LocalServer, local
 
@@ -211,3 +212,21 @@ async def test_a_client_that_breaks_off_leaves_nothing_behind(server: LocalServe
         while len(server.gateway.connections) > 1 or system.hub.seats:
             await client.ping()
         await client.submit("the others go on")
+
+
+async def test_a_connection_that_fails_is_closed_so_that_its_client_comes_back(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: object) -> None:
+        raise RuntimeError("injected")
+
+    async with opened(server.ws) as one, opened(server.ws) as other:
+        with monkeypatch.context() as patch:
+            patch.setattr(Operations, "start", broken)
+            await one.begin(STREAM)
+            assert (await one.closed()).code == 1012
+        await other.submit("the others go on")
+        node = server.gateway.running().tree.find("root.connections")
+        assert node is not None
+        assert node.last_failure is not None
+        assert "injected" in node.last_failure.traceback
