@@ -41,7 +41,7 @@ from incident_manager.actors.journal.reads import (
     Stats,
 )
 from incident_manager.actors.journal.sqlite_beside import read_alerts, read_incidents
-from incident_manager.actors.journal.sqlite_facets import plan
+from incident_manager.actors.journal.sqlite_facets import Plan, plan
 from incident_manager.actors.journal.sqlite_search import find
 from incident_manager.actors.journal.sqlite_walk import Walk, keys, tally
 from incident_manager.actors.journal.words import wanted
@@ -222,8 +222,22 @@ def _page(
     if way is None:
         return (), 0, False
     total = sum(tally(connection, way).values())
-    before = total > 0 and walk.offset > 0
-    if walk.place is not None:
-        back = evolve(walk, descending=not walk.descending, inclusive=True, limit=1)
-        before = bool(keys(connection, way, back))
+    if walk.place is None:
+        return _numbered(connection, way, walk, total), total, total > 0 and walk.offset > 0
+    back = evolve(walk, descending=not walk.descending, inclusive=True, limit=1)
+    before = bool(keys(connection, way, back))
     return keys(connection, way, walk), total, before
+
+
+def _numbered(
+    connection: sqlite3.Connection, way: Plan, walk: Walk, total: int
+) -> Sequence[PlaceKey]:
+    """The keys at a distance from the start: counted from whichever end is nearer."""
+    wanted = min(walk.limit, total - walk.offset)
+    if wanted <= 0:
+        return ()
+    if walk.offset <= total // 2:
+        return keys(connection, way, walk)
+    rest = total - walk.offset - wanted
+    back = evolve(walk, descending=not walk.descending, offset=rest, limit=wanted)
+    return keys(connection, way, back)[::-1]

@@ -78,7 +78,7 @@ queries = st.builds(
     created_before=st.none() | few,
     sort=st.sampled_from(SortField),
     descending=st.booleans(),
-    page=st.integers(0, 2),
+    page=st.integers(0, 4),
     size=st.integers(1, 3),
 )
 alert_queries = st.builds(
@@ -88,14 +88,14 @@ alert_queries = st.builds(
     incident_id=st.none() | few.map(lambda number: make_incident(number).id),
     labels=st.just({}) | label_maps,
     received_after=st.none() | few,
-    page=st.integers(0, 2),
+    page=st.integers(0, 4),
     size=st.integers(1, 3),
 )
 search_queries = st.builds(
     SearchQuery,
     text=texts,
     labels=st.just({}) | label_maps,
-    page=st.integers(0, 2),
+    page=st.integers(0, 4),
     size=st.integers(1, 3),
 )
 needs = Needs(

@@ -224,3 +224,22 @@ async def test_every_cell_may_lie_before_a_place(journal: SqliteJournal, descend
     )
     assert (page.incidents, page.total) == ((), 60)
     assert (page.has_next, page.has_previous) == (False, True)
+
+
+@pytest.mark.parametrize("sort", SortField)
+async def test_a_page_is_counted_from_the_nearer_end(
+    journal: SqliteJournal, sort: SortField
+) -> None:
+    whole = [
+        incident
+        for page in range(3)
+        for incident in (
+            await journal.incidents(IncidentQuery(sort=sort, size=100, page=page))
+        ).incidents
+    ]
+    assert len(whole) == 300
+    for page, size in ((0, 7), (20, 7), (21, 7), (42, 7), (43, 7), (29, 10), (30, 10), (99, 99)):
+        found = await journal.incidents(IncidentQuery(sort=sort, size=size, page=page))
+        assert list(found.incidents) == whole[page * size : (page + 1) * size]
+        assert found.has_next == ((page + 1) * size < 300)
+        assert found.has_previous == (page > 0)
