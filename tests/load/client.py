@@ -99,7 +99,7 @@ class LoadClient:
         """Send the alerts; what was delivered, and when."""
         words = (run.senders, run.batch, run.requests, run.seconds, run.rate, int(run.lockstep))
         command = "run " + " ".join(map(str, (*words, run.grace)))
-        return self._ask(command, run.seconds + run.grace)
+        return self._ask(command, run.seconds + run.grace * 10)
 
     def close(self) -> None:
         """Drop the WebSockets."""

@@ -141,9 +141,7 @@ class Loop:
                 sent += 1
             ahead = began / 1e9 + sent / rate - time.monotonic() if rate else 0.05
             self.pump(min(0.05, ahead) if ahead > 0 else 0.001)
-        patience = time.monotonic() + grace
-        while not run.quiet and time.monotonic() < patience:
-            self.pump(0.01)
+        self.drain(grace)
         cpu = time.process_time() - cpu
         if round_began and run.quiet:
             run.end_round(round_began)
@@ -168,6 +166,16 @@ class Loop:
             "round": run.round.report(),
             "fanout": run.fanout.report(),
         }
+
+    def drain(self, grace: float) -> None:
+        """Late is not lost: wait as long as something comes, and ``grace`` seconds more."""
+        run, had = self.run, -1
+        patience = limit = time.monotonic() + grace * 10
+        while not run.quiet and time.monotonic() < min(patience, limit):
+            come = run.counts["deliveries"] + run.post.count
+            if come != had:
+                had, patience = come, time.monotonic() + grace
+            self.pump(0.01)
 
     def execute(self, line: str) -> dict[str, Any]:
         name, _, rest = line.partition(" ")

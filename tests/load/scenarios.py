@@ -36,7 +36,7 @@ class Run:
     rate: float = 0.0
     lockstep: bool = False
     grace: float = 15.0
-    """Longest time for what is still on its way at the end."""
+    """At the end, the longest time without anything coming of what is still on its way."""
 
 
 @frozen(kw_only=True)

@@ -14,7 +14,7 @@
  *                       POST up to REQUESTS requests of BATCH alerts, begun within SECONDS, from
  *                       SENDERS keep-alive connections: at RATE requests/s (0: as fast as answers
  *                       come); with LOCKSTEP the next one when the one before has been delivered.
- *                       Then wait, GRACE seconds at most, for what is still on its way
+ *                       Then wait for what is still on its way, until nothing came for GRACE seconds
  *   close               drop the WebSockets
  *   quit
  *
@@ -123,6 +123,18 @@ static void end_round(u64 began) {
   run.first = 0;
 }
 
+/* Late is not lost: wait as long as something comes, and `grace` seconds more; 10 times that in all. */
+static void drain(double grace) {
+  u64 now = now_ns(), limit = now + (u64)(grace * 10e9), patience = now + (u64)(grace * 1e9);
+  for (u64 had = run.delivered + run.post.count; run.in_flight || run.delivered < run.expected; now = now_ns()) {
+    if (now >= patience || now >= limit) return;
+    pump(10);
+    if (run.delivered + run.post.count == had) continue;
+    had = run.delivered + run.post.count;
+    patience = now + (u64)(grace * 1e9);
+  }
+}
+
 static void report(double cpu) {
   u64 lost = 0, end = run.last > run.last_ack ? run.last : run.last_ack;
   for (int i = 0; i < subscriber_count; i++) {
@@ -196,8 +208,7 @@ static void do_run(const char *arguments) {
     if (next > now_ns()) pump_until(next);
     else pump(50 * (!rate || run.in_flight == (unsigned)sender_count));
   }
-  u64 patience = now_ns() + (u64)(grace * 1e9);
-  while (now_ns() < patience && (run.in_flight || run.delivered < run.expected)) pump(10);
+  drain(grace);
   cpu = cpu_seconds() - cpu;
   if (lockstep && round && !run.in_flight && run.delivered >= run.expected) end_round(round);
   if (run.in_flight) { /* no answer in time: failed, not lost */
