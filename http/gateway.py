@@ -5,7 +5,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 import trio
-from attrs import define, field, frozen
+from attrs import Factory, define, field, frozen
 
 from incident_manager import __version__
 from incident_manager.actors.answers import Caller, IdempotencyKey
@@ -19,8 +19,9 @@ from incident_manager.actors.roles import Role
 from incident_manager.actors.system import System
 from incident_manager.http.auth import Authenticator, Principal
 from incident_manager.http.settings import Settings
+from incident_manager.schema.documents import DocumentLimits
 from incident_manager.schema.operation import Preparer
-from incident_manager.schema.services import ComponentHealth, Health, HealthState
+from incident_manager.schema.services import ComponentHealth, Health, HealthState, Me
 
 if TYPE_CHECKING:
     from incident_manager.http.connection import Connection
@@ -50,13 +51,26 @@ class Counters:
     bytes_out: int = 0
 
 
+def _preparer(gateway: "Gateway") -> Preparer:
+    limits = gateway.settings.limits
+    return Preparer(
+        limits=DocumentLimits(
+            query_depth=limits.query_depth,
+            query_complexity=limits.query_complexity,
+            subscription_depth=limits.subscription_depth,
+            subscription_complexity=limits.subscription_complexity,
+            introspection=gateway.settings.graphql.introspection,
+        )
+    )
+
+
 @define(eq=False)
 class Gateway:
     """The server's shared state: made with the application, filled when the system runs."""
 
     settings: Settings
     authenticator: Authenticator
-    preparer: Preparer = field(factory=Preparer)
+    preparer: Preparer = field(default=Factory(_preparer, takes_self=True))
     phase: Phase = Phase.RECOVERING
     system: System | None = None
     failure: str | None = None
@@ -174,6 +188,13 @@ class Session:
     def health(self) -> Health:
         """How the server does."""
         return self.gateway.health()
+
+    def me(self) -> Me:
+        """Who the caller is."""
+        who = self.principal
+        roles = tuple(role for role in Role if role <= who.role)
+        until = None if who.expires_at is None else round(who.expires_at * 1_000_000)
+        return Me(who.name, roles, who.selectors, until)
 
     @property
     def caller(self) -> Caller:

@@ -204,17 +204,13 @@ class LimitSettings:
     message_bytes: Annotated[
         int, About("Largest WebSocket message, then 1009. 0: no limit.", least=0)
     ] = 256 * _KIB
-    subscription_depth: Annotated[
-        int, About("Depth of a subscription. 0: no limit.", least=0, pending=True)
-    ] = 10
+    subscription_depth: Annotated[int, About("Depth of a subscription. 0: no limit.", least=0)] = 10
     subscription_complexity: Annotated[
-        int, About("Fields of a subscription. 0: no limit.", least=0, pending=True)
+        int, About("Fields of a subscription. 0: no limit.", least=0)
     ] = 100
-    query_depth: Annotated[
-        int, About("Depth of a query or mutation. 0: no limit.", least=0, pending=True)
-    ] = 15
+    query_depth: Annotated[int, About("Depth of a query or mutation. 0: no limit.", least=0)] = 15
     query_complexity: Annotated[
-        int, About("Fields of a query or mutation. 0: no limit.", least=0, pending=True)
+        int, About("Fields of a query or mutation. 0: no limit.", least=0)
     ] = 1000
     requests_per_minute: Annotated[
         int, About("HTTP requests of one client a minute. 0: no limit.", least=0, pending=True)
@@ -250,7 +246,7 @@ class LimitSettings:
 class GraphqlSettings:
     """The GraphQL endpoint."""
 
-    introspection: Annotated[bool, About("Answer introspection.", pending=True)] = True
+    introspection: Annotated[bool, About("Answer introspection: `__schema` and `__type`.")] = True
 
 
 @frozen(kw_only=True)

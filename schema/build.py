@@ -7,7 +7,8 @@ from ariadne import EnumType, make_executable_schema
 from graphql import GraphQLSchema, print_schema
 
 from incident_manager.actors import vocabulary
-from incident_manager.actors.journal.base import SortField
+from incident_manager.actors.journal.reads import SortField
+from incident_manager.actors.roles import Role
 from incident_manager.schema.resolvers import BINDINGS
 from incident_manager.schema.scalars import SCALARS
 from incident_manager.schema.services import HealthState
@@ -23,7 +24,9 @@ _ENUMS: Final = [
     EnumType("AckStatus", vocabulary.AckStatus),
     EnumType("IncidentUpdateType", vocabulary.UpdateType),
     EnumType("ResolutionMethod", vocabulary.ResolutionMethod),
+    EnumType("TimelineEventType", vocabulary.TimelineEventType),
     EnumType("IncidentSortField", SortField),
+    EnumType("Role", Role),
     EnumType("HealthState", HealthState),
 ]
 

@@ -17,13 +17,16 @@ from graphql import (
     GraphQLSchema,
     GraphQLSyntaxError,
     Node,
+    NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
+    OperationType,
     parse,
     specified_rules,
     validate,
 )
 
 from incident_manager.actors.errors import ErrorCode
+from incident_manager.schema.cost import costs
 from incident_manager.schema.errors import Formatted, OperationRefused, format_error, refusal
 
 __all__ = ["DocumentLimits", "Documents", "Statistics", "operations"]
@@ -38,13 +41,20 @@ class DocumentLimits:
     """How large a document may be (contract, section 2). ``bytes`` are of UTF-8.
 
     ``repeats`` says how often one response name may be written: the time that GraphQL's rule
-    on merging fields takes grows with its square.
+    on merging fields takes grows with its square. Of depths and complexities (see
+    :mod:`~incident_manager.schema.cost`) 0 is no limit. Without ``introspection`` a document
+    with ``__schema`` or ``__type`` is not valid.
     """
 
     bytes: int = 64 * 1024
     tokens: int = 2_000
     aliases: int = 50
     repeats: int = 200
+    query_depth: int = 15
+    query_complexity: int = 1_000
+    subscription_depth: int = 10
+    subscription_complexity: int = 100
+    introspection: bool = True
 
 
 @frozen
@@ -79,6 +89,8 @@ class Documents:
         self._schema = schema
         self._limits = limits or DocumentLimits()
         self._rules = (*specified_rules, *rules)
+        if not self._limits.introspection:
+            self._rules += (NoSchemaIntrospectionCustomRule,)
         self._entries = entries
         self._bytes = bytes
         self._kept: OrderedDict[str, tuple[_Kept, int]] = OrderedDict()
@@ -144,6 +156,7 @@ class Documents:
 
     def _validated(self, document: DocumentNode) -> DocumentNode:
         self._check_names(document)
+        self._check_costs(document)
         errors = validate(self._schema, document, self._rules, max_errors=_MOST_ERRORS)
         if errors:
             raise OperationRefused(_validation_errors(errors))
@@ -160,6 +173,22 @@ class Documents:
         for name, times in names.most_common(1):
             if times > self._limits.repeats:
                 raise _too_much(f"names {name} {times} times; {self._limits.repeats} at most")
+
+    def _check_costs(self, document: DocumentNode) -> None:
+        limits = self._limits
+        for operation, cost in costs(document):
+            kind = operation.operation
+            streams = kind is OperationType.SUBSCRIPTION
+            depth = limits.subscription_depth if streams else limits.query_depth
+            most = limits.subscription_complexity if streams else limits.query_complexity
+            if depth and cost.depth > depth:
+                raise _too_much(
+                    f"has a {kind.value} of depth {cost.depth}; at most {depth} is taken"
+                )
+            if most and cost.fields > most:
+                raise _too_much(
+                    f"has a {kind.value} of more than {most} fields; that is too complex"
+                )
 
 
 def _weight(text: str, kept: _Kept) -> int:

@@ -4,6 +4,7 @@ from typing import Any, cast
 
 from graphql import ExecutionResult
 
+from incident_manager.schema.context import new_context
 from incident_manager.schema.errors import format_error
 from incident_manager.schema.operation import Operation
 from incident_manager.schema.services import Services
@@ -21,7 +22,7 @@ async def execute(operation: Operation, services: Services) -> dict[str, Any]:
     if operation.streams:
         raise ValueError("a subscription is not executed but projected, event by event")
     executor = operation.executor.build_per_event_executor(None)
-    executor.context_value = services
+    executor.context_value = new_context(services)
     result = executor.execute_operation()
     if executor.is_awaitable(result):
         result = await result

@@ -20,7 +20,7 @@ from incident_manager.actors.roles import Role
 from incident_manager.schema.build import schema as the_schema
 from incident_manager.schema.documents import DocumentLimits, Documents, Statistics, operations
 from incident_manager.schema.errors import OperationRefused, format_error, refusal
-from incident_manager.schema.executor import TrioExecutor
+from incident_manager.schema.plain import PlainExecutor
 
 __all__ = ["LEAST_ROLE", "Operation", "Preparer"]
 
@@ -33,6 +33,9 @@ LEAST_ROLE: Final[Mapping[str, Role]] = {
 
 The more exact entry counts. The root types are all there, so nothing is open by oversight.
 """
+
+_MOST_ITEMS: Final = 1_000
+"""More items than this no list or object in a variable may have."""
 
 
 @frozen(eq=False)
@@ -47,7 +50,7 @@ class Operation:
     name: str | None
     fields: tuple[str, ...]
     grouped: GroupedFieldSet = field(repr=False)
-    executor: TrioExecutor = field(repr=False)
+    executor: PlainExecutor = field(repr=False)
 
     @property
     def streams(self) -> bool:
@@ -94,6 +97,7 @@ class Preparer:
             raise _bad("variables must be an object", "variables")
         document = self._documents.get(query)
         node = _chosen(document, operation_name)
+        _check_variables(node, variables or {})
         executor = self._executor(document, node, dict(variables or {}))
         grouped = self._collected(executor, node)
         fields = tuple(details[0].node.name.value for details in grouped.values())
@@ -103,9 +107,9 @@ class Preparer:
 
     def _executor(
         self, document: DocumentNode, node: OperationDefinitionNode, variables: dict[str, object]
-    ) -> TrioExecutor:
+    ) -> PlainExecutor:
         try:
-            built = TrioExecutor.build(
+            built = PlainExecutor.build(
                 self._schema,
                 document,
                 raw_variable_values=variables,
@@ -116,9 +120,9 @@ class Preparer:
             raise _bad(f"variables cannot be read ({type(error).__name__})", "variables") from None
         if isinstance(built, list):
             raise OperationRefused([_variable_error(error) for error in built])
-        return cast(TrioExecutor, built)
+        return cast(PlainExecutor, built)
 
-    def _collected(self, executor: TrioExecutor, node: OperationDefinitionNode) -> GroupedFieldSet:
+    def _collected(self, executor: PlainExecutor, node: OperationDefinitionNode) -> GroupedFieldSet:
         root = self._schema.get_root_type(node.operation)
         assert root is not None  # noqa: S101 -- the document is valid
         try:
@@ -155,6 +159,24 @@ def _chosen(document: DocumentNode, name: str | None) -> OperationDefinitionNode
         if each.name is not None and each.name.value == name:
             return each
     raise _bad(f"operationName names no operation of the document: {name[:80]}", "operationName")
+
+
+def _check_variables(node: OperationDefinitionNode, variables: Mapping[str, object]) -> None:
+    """Refuse lists and objects that nobody needs, before all their items are read."""
+    for each in node.variable_definitions or ():
+        name = each.variable.name.value
+        waiting = [(name, variables.get(name))]
+        while waiting:  # without recursion: a value may be deep
+            place, value = waiting.pop()
+            if not isinstance(value, Mapping | list | tuple):
+                continue
+            if len(value) > _MOST_ITEMS:
+                what = f"{place[:80]} has {len(value)} items; at most {_MOST_ITEMS} are taken"
+                raise _bad(what, name)
+            if isinstance(value, Mapping):
+                waiting += [(f"{place}.{key}", inner) for key, inner in value.items()]
+            else:
+                waiting += [(place, inner) for inner in value]
 
 
 def _variable_error(error: GraphQLError) -> dict[str, object]:

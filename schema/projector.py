@@ -11,6 +11,7 @@ from incident_manager.actors.journal.base import JournalUnavailable
 from incident_manager.actors.model import Micros, Record
 from incident_manager.actors.ports import Shape
 from incident_manager.schema.build import schema
+from incident_manager.schema.context import Context, new_context
 from incident_manager.schema.errors import format_error, root_cause
 from incident_manager.schema.events import Source, heartbeat, source_of
 from incident_manager.schema.executor import dispose
@@ -31,8 +32,8 @@ class _Plan:
 
     __slots__ = ("_executor", "_grouped", "_root")
 
-    def __init__(self, shape: GraphQLShape, sources: Sources) -> None:
-        built = PlainExecutor.build(schema, parse(shape.document), context_value=sources)
+    def __init__(self, shape: GraphQLShape) -> None:
+        built = PlainExecutor.build(schema, parse(shape.document))
         executor = cast(PlainExecutor, built)  # no errors: the shape was made of what is valid
         root = schema.subscription_type
         assert root is not None  # noqa: S101 -- the schema has subscriptions
@@ -42,12 +43,15 @@ class _Plan:
             schema, executor.fragments, executor.variable_values, root, executor.operation
         ).grouped_field_set
 
-    def execute(self, source: Source) -> tuple[PlainExecutor, Any]:
+    def execute(
+        self, source: Source, context: Context[Sources] | None
+    ) -> tuple[PlainExecutor, Any]:
         """Execute for one event: an executor with the field errors, and the data.
 
-        The data is null where the root field itself failed.
+        The data is null where the root field itself failed. Relations need a context.
         """
         executor = cast(PlainExecutor, self._executor.build_per_event_executor(source))
+        executor.context_value = context
         try:
             return executor, executor.execute_collected_root_fields(
                 self._root, source, self._grouped, False, ()
@@ -82,7 +86,8 @@ class GraphQLProjector:
         Raises JournalUnavailable where a relation cannot be read now: what is missing for a
         moment is not delivered as if it were not there.
         """
-        executor, data = self._begin(shape, source_of(shape.field, record))
+        source = source_of(shape.field, record)
+        executor, data = self._begin(shape, source, new_context(self._sources))
         if executor.is_awaitable(data):
             try:
                 data = await data
@@ -96,19 +101,21 @@ class GraphQLProjector:
         return _payload(executor, data, cursor)
 
     def _now(self, shape: Shape, source: Source, cursor: str) -> bytes:
-        executor, data = self._begin(shape, source)
+        executor, data = self._begin(shape, source, None)
         if executor.is_awaitable(data):
             dispose([data])
             raise TypeError(f"{shape.field.value} cannot be projected without waiting")
         return _payload(executor, data, cursor)
 
-    def _begin(self, shape: Shape, source: Source) -> tuple[PlainExecutor, Any]:
+    def _begin(
+        self, shape: Shape, source: Source, context: Context[Sources] | None
+    ) -> tuple[PlainExecutor, Any]:
         self.executions += 1
         plan = self._plans.get(shape)
         if plan is None:
             assert isinstance(shape, GraphQLShape)  # noqa: S101 -- http makes no others
-            plan = self._plans[shape] = _Plan(shape, self._sources)
-        return plan.execute(source)
+            plan = self._plans[shape] = _Plan(shape)
+        return plan.execute(source, context)
 
 
 def _payload(executor: PlainExecutor, data: Any, cursor: str) -> bytes:

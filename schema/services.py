@@ -1,10 +1,10 @@
 """What resolvers may use: the context of an operation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 
 from incident_manager.actors.commands import Command
 from incident_manager.actors.decision import Outcome
@@ -13,7 +13,7 @@ from incident_manager.actors.journal.base import Journal
 from incident_manager.actors.model import Micros
 from incident_manager.actors.roles import Role
 
-__all__ = ["ComponentHealth", "Health", "HealthState", "Services", "Sources"]
+__all__ = ["ComponentHealth", "Health", "HealthState", "Me", "Services", "Sources"]
 
 
 class HealthState(StrEnum):
@@ -43,6 +43,20 @@ class Health:
     components: tuple[ComponentHealth, ...] = ()
 
 
+@frozen
+class Me:
+    """Who is asking. ``roles`` are all that the caller may act in, the least first.
+
+    ``selectors`` are the labels that the caller is confined to; without ``expires_at`` the
+    credentials do not run out.
+    """
+
+    name: str
+    roles: tuple[Role, ...]
+    selectors: Mapping[str, str] = field(factory=dict)
+    expires_at: Micros | None = None
+
+
 class Sources(Protocol):
     """Where relations are read from."""
 
@@ -58,6 +72,10 @@ class Services(Sources, Protocol):
     @property
     def principal_role(self) -> Role:
         """What the caller may do."""
+        ...
+
+    def me(self) -> Me:
+        """Who the caller is."""
         ...
 
     async def ask(self, commands: Sequence[Command]) -> Sequence[Outcome | Refused]:

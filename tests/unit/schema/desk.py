@@ -15,7 +15,7 @@ from incident_manager.actors.registry import Registry
 from incident_manager.actors.roles import Role
 from incident_manager.schema.execute import execute
 from incident_manager.schema.operation import Preparer
-from incident_manager.schema.services import ComponentHealth, Health, HealthState
+from incident_manager.schema.services import ComponentHealth, Health, HealthState, Me
 from incident_manager.supervision import ChildSpec, open_supervisor
 
 START: Micros = 1_700_000_000_000_000
@@ -30,6 +30,9 @@ class Desk:
             journal, lambda _head, _records: None, window=900_000_000, clock=self.now
         )
         self._now = START
+
+    def me(self) -> Me:
+        return Me("rae", tuple(Role), {"tenant": "acme"}, START)
 
     def now(self) -> Micros:
         self._now += 1_000

@@ -18,7 +18,11 @@ from incident_manager.schema.resolvers.types import RELATIONS
 from unit.actors.builders import make_alert, make_incident
 
 PLAIN = dict(plain_fields(schema))
-INCIDENT_FIELDS = list(schema.type_map["Incident"].fields)  # type: ignore[attr-defined]
+INCIDENT_FIELDS = [
+    name
+    for name in schema.type_map["Incident"].fields  # type: ignore[attr-defined]
+    if ("Incident", name) not in RELATIONS
+]
 SUBFIELDS = {"resolution": " { notes rootCause resolvedAt resolutionMethod }"}
 
 

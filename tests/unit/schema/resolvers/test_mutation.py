@@ -4,11 +4,9 @@ from typing import Any
 
 import pytest
 
-from incident_manager.actors.commands import CreateIncident, SubmitAlert
-from incident_manager.actors.errors import Refused
+from incident_manager.actors.commands import CreateIncident
 from incident_manager.actors.model import Incident
-from incident_manager.actors.vocabulary import AlertType, IncidentType, Severity
-from incident_manager.schema.resolvers.mutation import read_alert
+from incident_manager.actors.vocabulary import IncidentType, Severity
 from unit.actors.builders import make_incident
 from unit.schema.desk import Desk
 
@@ -28,53 +26,6 @@ async def created(desk: Desk) -> Incident:
     [incident] = await desk.ask([command])
     assert isinstance(incident, Incident)
     return incident
-
-
-def test_an_alert_with_all_its_fields() -> None:
-    command = read_alert(
-        {
-            "external_id": "7",
-            "source": "grafana",
-            "title": "t",
-            "description": "d",
-            "severity": Severity.P2,
-            "alert_type": "metric",
-            "incident_type": IncidentType.COST,
-            "labels": {"a": "b"},
-            "affected_services": ["db", "web"],
-            "runbook_url": "https://example.org",
-            "annotations": {"c": "d"},
-            "timestamp": 5,
-        }
-    )
-    assert command == SubmitAlert(
-        source="grafana",
-        title="t",
-        description="d",
-        severity=Severity.P2,
-        alert_type=AlertType.METRIC,
-        incident_type=IncidentType.COST,
-        external_id="7",
-        labels={"a": "b"},
-        affected_services=("db", "web"),
-        annotations={"c": "d"},
-        runbook_url="https://example.org",
-        timestamp=5,
-        source_key="7:grafana:7",
-    )
-
-
-@pytest.mark.parametrize("nothing", [{}, {"labels": None, "affected_services": None}])
-def test_an_alert_with_the_least(nothing: dict[str, None]) -> None:
-    least = {"source": "s", "title": "t", "description": "d", "severity": Severity.P1}
-    assert read_alert({**least, **nothing}) == SubmitAlert("s", "t", "d", Severity.P1)
-
-
-def test_an_incident_type_for_an_alert_type() -> None:
-    command = read_alert({**INPUT, "severity": Severity.P1, "alert_type": "Security"})
-    assert (command.alert_type, command.incident_type) == (AlertType.EVENT, IncidentType.SECURITY)
-    with pytest.raises(Refused):
-        read_alert({**INPUT, "alert_type": "Nonsense"})
 
 
 async def test_an_alert_creates_and_joins(desk: Desk) -> None:
