@@ -1,4 +1,4 @@
-"""The command ``incident-manager``: serve, token, schema.
+"""The command ``incident-manager``: serve, token, schema, watch, completion.
 
 A mistake of the user's is one line on standard error and exit code 2, never a traceback.
 """
@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import attrs
 import click
 import trio
+from click.shell_completion import get_completion_class
 
 from incident_manager import __version__
 from incident_manager.http import address
@@ -25,6 +26,7 @@ from incident_manager.http.config import (
 )
 from incident_manager.http.logs import configure_logging
 from incident_manager.http.settings import SECTIONS, SETTINGS, Setting, Settings
+from incident_manager.http.watch.command import watch
 
 __all__ = ["banner", "claim_addresses", "cli", "main", "run_server"]
 
@@ -151,6 +153,24 @@ def schema() -> None:
     from incident_manager.schema.build import sdl
 
     click.echo(sdl())
+
+
+@cli.command(short_help="Print what makes a shell complete this command.")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the code that makes a shell complete this command: names, options and their values.
+
+    \b
+    bash:  eval "$(incident-manager completion bash)"                  in ~/.bashrc
+    zsh:   eval "$(incident-manager completion zsh)"                   in ~/.zshrc
+    fish:  incident-manager completion fish | source                   in config.fish
+    """
+    found = get_completion_class(shell)
+    assert found is not None  # noqa: S101 -- click has all three
+    click.echo(found(cli, {}, "incident-manager", "_INCIDENT_MANAGER_COMPLETE").source())
+
+
+cli.add_command(watch)
 
 
 def run_server(run: Callable[[Settings], Awaitable[int]], settings: Settings) -> int:

@@ -25,6 +25,8 @@ __all__ = [
 
 _BY_KEY: Final = {setting.key: setting for setting in SETTINGS}
 _BY_VARIABLE: Final = {setting.variable: setting for setting in SETTINGS}
+_NO_SETTINGS: Final = frozenset({"LIM_CONFIG", "LIM_TOKEN"})
+"""Variables of commands: where the file is, and the token that ``watch`` shows the server."""
 
 
 class SettingsError(Exception):
@@ -147,7 +149,7 @@ def _from_flags(flags: Mapping[str, object]) -> Iterator[tuple[Setting, object, 
 
 def _from_environ(environ: Mapping[str, str]) -> Iterator[tuple[Setting, object, str]]:
     for name, raw in sorted(environ.items()):
-        if not name.startswith("LIM_") or name == "LIM_CONFIG":
+        if not name.startswith("LIM_") or name in _NO_SETTINGS:
             continue
         if name not in _BY_VARIABLE:
             raise SettingsError(
