@@ -17,6 +17,7 @@ from incident_manager.http.sections import AuthSettings, ServerSettings
 from incident_manager.http.settings import Settings
 from incident_manager.http.web import create_quart
 from incident_manager.schema.projector import GraphQLProjector
+from unit.actors.faults import Faults, FaultyJournal
 
 SECRET = "a secret of tests, long enough for HS256"
 AUTHENTICATED = Settings(auth=AuthSettings(jwt_secret=SECRET))
@@ -92,15 +93,17 @@ def recovering(settings: Settings | None = None) -> Served:
 
 
 @asynccontextmanager
-async def serving(settings: Settings | None = None) -> AsyncGenerator[Served, None]:
-    """The application while its system runs."""
+async def serving(
+    settings: Settings | None = None, faults: Faults | None = None
+) -> AsyncGenerator[Served, None]:
+    """The application while its system runs, on a journal that has these faults."""
     served = recovering(settings)
 
     @asynccontextmanager
-    async def opener() -> AsyncIterator[MemoryJournal]:
+    async def opener() -> AsyncIterator[Journal]:
         async with open_memory(served.store) as journal:
             served.opened.append(journal)
-            yield journal
+            yield FaultyJournal(journal, faults or Faults())
 
     async with open_system(
         opener, lambda journal: GraphQLProjector(_Sources(journal)), SystemSettings()
