@@ -162,14 +162,16 @@ class Subscription:
             self._pulse()
             return
         full = False
-        for record in records:
-            if matches(self.shape.field, self.wanted, record):
-                payload = await self._project(record)
-                if not self.sink.offer(payload):
-                    full = True
-                    break
-            self._position = record.offset
-        self.sink.outlet.flush()
+        try:
+            for record in records:
+                if matches(self.shape.field, self.wanted, record):
+                    payload = await self._project(record)
+                    if not self.sink.offer(payload):
+                        full = True
+                        break
+                self._position = record.offset
+        finally:
+            self.sink.outlet.flush()  # what comes before one that fails, too
         del records  # a reader that waits for its client holds no part of the journal
         if full:
             await self.sink.drained()

@@ -3,22 +3,18 @@
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from inspect import iscoroutinefunction
 from typing import Any, TypeVar
 
 import trio
 
 from incident_manager.actors.journal.base import (
     Append,
-    Bounds,
-    Chunk,
     Journal,
     JournalUnavailable,
-    Loaded,
-    Needs,
     OpenJournal,
     StaleHead,
 )
-from incident_manager.actors.model import Micros
 
 _T = TypeVar("_T")
 
@@ -109,7 +105,10 @@ class FaultyJournal:
         self.faults = faults
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
+        found = getattr(self.inner, name)
+        if not iscoroutinefunction(found):
+            return found
+        return lambda *args, **more: self._call(name, lambda: found(*args, **more))
 
     async def _call(self, what: str, call: Callable[[], Awaitable[_T]]) -> _T:
         self.faults.calls.append(what)
@@ -118,29 +117,12 @@ class FaultyJournal:
         await self.faults.meet("after", what)
         return result
 
-    async def bounds(self) -> Bounds:
-        return await self._call("bounds", self.inner.bounds)
-
-    async def load(self, needs: Needs, now: Micros, since: Micros) -> Loaded:
-        return await self._call("load", lambda: self.inner.load(needs, now, since))
-
     async def append(self, batch: Append) -> None:
         async def append() -> None:
             await self.inner.append(batch)
             self.faults.appends.append(batch)
 
         await self._call("append", append)
-
-    async def read_after(self, offset: int, limit: int) -> Chunk:
-        return await self._call("read_after", lambda: self.inner.read_after(offset, limit))
-
-    async def trim(self, *, keep: int, before: Micros, limit: int) -> int:
-        return await self._call(
-            "trim", lambda: self.inner.trim(keep=keep, before=before, limit=limit)
-        )
-
-    async def probe(self) -> None:
-        await self._call("probe", self.inner.probe)
 
 
 @asynccontextmanager

@@ -1,180 +1,280 @@
-"""The keeper is the journal that outlives a crash: reads wait, writes are refused."""
+"""The journal's actor: waits, refusals, colours, and the housekeeping."""
 
-import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from contextlib import asynccontextmanager
+from inspect import iscoroutinefunction
 
 import pytest
 import trio
+from attrs import define
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from incident_manager.actors.journal import keeper as keeper_module
 from incident_manager.actors.journal.base import (
     Append,
+    IncidentQuery,
     Journal,
     JournalUnavailable,
     Needs,
 )
 from incident_manager.actors.journal.keeper import Keeper, Retention
 from incident_manager.actors.journal.memory import MemoryStore, open_memory
-from incident_manager.actors.journal.reads import AlertQuery, IncidentQuery, Reads, SearchQuery
-from incident_manager.supervision import ChildSpec, Supervisor, Tree, open_supervisor
+from incident_manager.actors.journal.reads import AlertQuery, SearchQuery
+from incident_manager.supervision import ChildSpec, Intensity, Supervisor, open_supervisor
 from unit.actors.builders import SECOND, START, make_history, make_incident, write
+from unit.actors.faults import Faults, crashing, open_faulty, refusing
 
-FOR_EVER = Retention(days=0, events=0)
-ID = make_incident(1).id
-READS: dict[str, tuple[Any, ...]] = {
-    "bounds": (),
-    "read_after": (0, 10),
-    "incident": (ID,),
-    "incidents": (IncidentQuery(),),
-    "search": (SearchQuery("checkout"),),
-    "stats": (IncidentQuery(),),
-    "alert": (ID,),
-    "alerts": (AlertQuery(),),
-    "incidents_by_id": ([ID],),
-    "related": ([ID], 1, {"a": "b"}),
-    "alerts_of": ([ID], 1, {"a": "b"}),
-    "comments_of": ([ID], 1, None),
-    "timeline_of": ([ID], 1, None),
-    "trim": (),
+DAY = 86_400 * SECOND
+HISTORY = make_history(9)
+UNBOUNDED = Retention(days=0, events=0)
+
+
+@define
+class House:
+    keeper: Keeper
+    store: MemoryStore
+    faults: Faults
+    supervisor: Supervisor
+    clock: MockClock
+    now: list[int]
+
+    async def an_interval_later(self) -> None:
+        self.clock.jump(5)
+        await wait_all_tasks_blocked()
+
+    def failure_in_tree(self) -> object:
+        (node,) = self.supervisor.tree.snapshot().root.children
+        return node.stats["failure"]
+
+
+@asynccontextmanager
+async def open_house(clock: MockClock, retention: Retention = UNBOUNDED) -> AsyncIterator[House]:
+    store, faults, now = MemoryStore(), Faults(), [START]
+    keeper = Keeper(
+        lambda: open_faulty(open_memory(store), faults),
+        retention=retention,
+        clock=lambda: now[0],
+        interval=5.0,
+    )
+    specs = [ChildSpec("journal", keeper.run, shutdown=0)]
+    async with open_supervisor("root", specs, intensity=Intensity(99, 1.0)) as supervisor:
+        await wait_all_tasks_blocked()
+        yield House(keeper, store, faults, supervisor, clock, now)
+
+
+async def test_it_is_the_journal_while_it_is_open(mock_clock: MockClock) -> None:
+    async with open_house(mock_clock) as house:
+        await write(house.keeper, *HISTORY[:3])
+        assert (await house.keeper.bounds()) == house.store.bounds
+        assert house.keeper.location == "memory (nothing is kept)"
+        assert house.keeper.failure is None
+        (node,) = house.supervisor.tree.snapshot().root.children
+        assert node.stats == {"appends": 1, "messages_handled": 3, "failure": None}
+
+
+# Every call of the port, how it is made, and whether it waits for the journal to be open again.
+READS: dict[str, Callable[[Journal], Awaitable[object]]] = {
+    "bounds": lambda j: j.bounds(),
+    "read_after": lambda j: j.read_after(0, 9),
+    "incident": lambda j: j.incident(make_incident(1).id),
+    "incidents": lambda j: j.incidents(IncidentQuery()),
+    "search": lambda j: j.search(SearchQuery("checkout")),
+    "stats": lambda j: j.stats(IncidentQuery()),
+    "alert": lambda j: j.alert("1"),
+    "alerts": lambda j: j.alerts(AlertQuery()),
+    "incidents_by_id": lambda j: j.incidents_by_id(iter([make_incident(1).id])),
+    "related": lambda j: j.related(iter([make_incident(1).id]), 1),
+    "alerts_of": lambda j: j.alerts_of(iter([make_incident(1).id]), 1),
+    "comments_of": lambda j: j.comments_of(iter([make_incident(1).id]), 1),
+    "timeline_of": lambda j: j.timeline_of(iter([make_incident(1).id]), 1),
+    "trim": lambda j: j.trim(keep=0, before=0, limit=9),
 }
-KEYWORDS: dict[str, dict[str, int]] = {"trim": {"keep": 0, "before": 0, "limit": 1}}
+WRITES: dict[str, Callable[[Journal], Awaitable[object]]] = {
+    "load": lambda j: j.load(Needs(), 0, 0),
+    "append": lambda j: j.append(Append(0, HISTORY[:1])),
+    "probe": lambda j: j.probe(),
+}
 
 
-def keeper_of(store: MemoryStore, *, retention: Retention = FOR_EVER, now: int = START) -> Keeper:
-    return Keeper(lambda: open_memory(store), retention=retention, clock=lambda: now)
+def test_every_call_of_the_port_is_here() -> None:
+    calls = {
+        name
+        for name in dir(Journal)
+        if iscoroutinefunction(getattr(Journal, name)) and not name.startswith("_")
+    }
+    assert calls == READS.keys() | WRITES.keys()
 
 
-def running(keeper: Keeper, tree: Tree | None = None) -> AbstractAsyncContextManager[Supervisor]:
-    return open_supervisor("root", [ChildSpec("journal", keeper.run, shutdown=0)], tree=tree)
+async def down(house: House, nursery: trio.Nursery) -> trio.Event:
+    """Crash the journal, and hold its restart until the event is set."""
+    gate = house.faults.gate("before", "open")
+    house.faults.doom.set()
+    await gate.reached.wait()
+    assert house.keeper.failure == "the journal is not open"
+    assert house.keeper.location == ""
+    return gate.opened
 
 
-async def filled(*, events: int = 3) -> MemoryStore:
-    store = MemoryStore()
-    async with open_memory(store) as journal:
-        await write(journal, *make_history(events))
-    return store
+@pytest.mark.parametrize("call", READS)
+async def test_reads_wait_while_it_is_down(
+    call: str, mock_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    async with open_house(mock_clock) as house:
+        await write(house.keeper, *HISTORY[:3])
+        expected = await READS[call](house.keeper)
+        up = await down(house, nursery)
+        found: list[object] = []
 
+        async def read() -> None:
+            found.append(await READS[call](house.keeper))
 
-def test_every_read_of_the_port_is_known_here() -> None:
-    port = {name for name, _ in inspect.getmembers(Reads, inspect.isfunction) if name[0] != "_"}
-    assert port <= set(READS)
-
-
-@pytest.mark.parametrize("name", READS)
-async def test_a_read_waits_for_the_journal_and_is_its_answer(name: str) -> None:
-    store = await filled()
-    async with open_memory(store) as journal:
-        expected = await getattr(journal, name)(*READS[name], **KEYWORDS.get(name, {}))
-    keeper = keeper_of(store)
-    answers: list[object] = []
-
-    async def ask() -> None:
-        answers.append(await getattr(keeper, name)(*READS[name], **KEYWORDS.get(name, {})))
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(ask)
+        nursery.start_soon(read)
         await wait_all_tasks_blocked()
-        assert answers == []
-        async with running(keeper):
-            await wait_all_tasks_blocked()
-            assert answers == [expected]
+        assert not found
+        up.set()
+        await wait_all_tasks_blocked()
+        assert found == [expected]
 
 
-async def test_writes_are_refused_while_it_is_not_open() -> None:
-    keeper = keeper_of(MemoryStore())
-    assert (keeper.failure, keeper.location) == ("the journal is not open", "")
-    calls: list[Callable[[], Awaitable[object]]] = [
-        lambda: keeper.append(Append(0, ())),
-        lambda: keeper.load(Needs(), 0, 0),
-        keeper.probe,
-    ]
-    for call in calls:
+@pytest.mark.parametrize("call", READS)
+async def test_reads_that_a_crash_meets_are_made_again(call: str, mock_clock: MockClock) -> None:
+    async with open_house(mock_clock) as house:
+        await write(house.keeper, *HISTORY[:3])
+        expected = await READS[call](house.keeper)
+        gate = house.faults.gate("before", call)
+        found: list[object] = []
+
+        async def read() -> None:
+            found.append(await READS[call](house.keeper))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(read)
+            await gate.reached.wait()
+            await house.faults.crash_journal()
+            gate.opened.set()
+        assert found == [expected]
+        assert house.faults.calls.count(call) >= 3  # once in vain
+
+
+@pytest.mark.parametrize("call", WRITES)
+async def test_writes_are_refused_while_it_is_down(
+    call: str, mock_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    async with open_house(mock_clock) as house:
+        up = await down(house, nursery)
         with pytest.raises(JournalUnavailable, match="restarting") as caught:
-            await call()
+            await WRITES[call](house.keeper)
         assert caught.value.written is False
-
-
-async def test_writes_are_passed_on_and_counted() -> None:
-    store = MemoryStore()
-    keeper, tree = keeper_of(store), Tree()
-    async with running(keeper, tree):
-        await keeper.append(Append(0, make_history(3)))
-        await keeper.append(Append(3, make_history(1, 4)))
-        assert (await keeper.load(Needs(frozenset({ID})), 0, 0)).incidents[ID] == make_incident(1)
-        await keeper.probe()
-        assert keeper.failure is None
-        assert keeper.location == "memory (nothing is kept)"
-        (node,) = tree.snapshot().root.children
-        assert node.stats == {
-            "appends": 2,
-            "messages_handled": 4,
-            "failure": None,
-        }
-    assert keeper.failure == "the journal is not open"
-
-
-class Broken:
-    """A journal whose disk is full as long as it is told so."""
-
-    def __init__(self, inner: Journal) -> None:
-        self.inner = inner
-        self.full = False
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.inner, name)
-
-    async def append(self, batch: Append) -> None:
-        self.check()
-        await self.inner.append(batch)
-
-    async def probe(self) -> None:
-        self.check()
-        await self.inner.probe()
-
-    def check(self) -> None:
-        if self.full:
-            raise JournalUnavailable("disk full")
-
-
-async def test_a_failure_is_said_until_a_probe_passes(mock_clock: MockClock) -> None:
-    async with open_memory() as memory:
-        broken = Broken(memory)
-
-        @asynccontextmanager
-        async def opener() -> AsyncIterator[Broken]:
-            yield broken
-
-        keeper = Keeper(opener, retention=FOR_EVER, clock=lambda: START)
-        async with running(keeper):
-            await wait_all_tasks_blocked()
-            broken.full = True
-            for _ in range(2):
-                with pytest.raises(JournalUnavailable):
-                    await keeper.append(Append(0, make_history(1)))
-                assert keeper.failure == "disk full"
-            mock_clock.jump(5)
-            await wait_all_tasks_blocked()
-            assert keeper.failure == "disk full"
-            broken.full = False
-            mock_clock.jump(5)
-            await wait_all_tasks_blocked()
-            assert keeper.failure is None
-
-
-@pytest.mark.parametrize(
-    ("retention", "oldest"),
-    [
-        (Retention(days=0, events=0), 1),
-        (Retention(days=0, events=20), 2481),
-        (Retention(days=1, events=0), 1501),
-        (Retention(days=1, events=20), 2481),
-    ],
-)
-async def test_it_keeps_no_more_than_it_should(retention: Retention, oldest: int) -> None:
-    store = await filled(events=2500)
-    keeper = keeper_of(store, retention=retention, now=START + (86_400 + 1501) * SECOND)
-    async with running(keeper):
+        up.set()
         await wait_all_tasks_blocked()
-        assert (await keeper.bounds()).oldest == oldest
+        await WRITES[call](house.keeper)
+        assert house.keeper.failure is None
+
+
+async def test_a_read_that_the_open_journal_refuses_is_refused(mock_clock: MockClock) -> None:
+    async with open_house(mock_clock) as house:
+        house.faults.add("before", "read_after", refusing())
+        with pytest.raises(JournalUnavailable, match="disk is full"):
+            await house.keeper.read_after(0, 9)
+
+
+async def test_a_failed_append_turns_it_red_and_a_good_probe_green(
+    mock_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_house(mock_clock) as house:
+        for _ in range(2):
+            house.faults.add("before", "append", refusing())
+            with pytest.raises(JournalUnavailable):
+                await write(house.keeper, *HISTORY[:1])
+        assert house.keeper.failure == house.failure_in_tree() == "The disk is full."
+        house.faults.add("before", "probe", refusing())
+        await house.an_interval_later()
+        assert house.keeper.failure == "The disk is full."
+        await house.an_interval_later()
+        assert house.keeper.failure is None
+        assert house.failure_in_tree() is None
+        assert [r.levelname for r in caplog.records] == ["ERROR"]  # said once, not each time
+
+
+async def test_a_failed_probe_turns_it_red_before_anybody_writes(mock_clock: MockClock) -> None:
+    async with open_house(mock_clock) as house:
+        house.faults.add("before", "probe", refusing())
+        await house.an_interval_later()
+        assert house.keeper.failure == "The disk is full."
+        await house.an_interval_later()
+        assert house.keeper.failure is None
+
+
+async def test_it_probes_again_and_again(mock_clock: MockClock) -> None:
+    async with open_house(mock_clock) as house:
+        assert house.faults.calls.count("probe") == 1
+        mock_clock.jump(4.9)
+        await wait_all_tasks_blocked()
+        assert house.faults.calls.count("probe") == 1
+        mock_clock.jump(0.2)
+        await wait_all_tasks_blocked()
+        assert house.faults.calls.count("probe") == 2
+
+
+async def test_a_trim_that_fails_is_survived(mock_clock: MockClock) -> None:
+    async with open_house(mock_clock) as house:
+        house.faults.add("before", "trim", refusing())
+        await house.an_interval_later()
+        assert house.keeper.failure == "The disk is full."
+        await house.an_interval_later()
+        assert house.keeper.failure is None
+
+
+async def test_events_are_trimmed_by_number(mock_clock: MockClock) -> None:
+    async with open_house(mock_clock, Retention(days=0, events=4)) as house:
+        house.now[0] += 1000 * DAY
+        await write(house.keeper, *HISTORY)
+        await house.an_interval_later()
+        assert [record.offset for record in house.store.records] == [6, 7, 8, 9]
+
+
+async def test_events_are_trimmed_by_age(mock_clock: MockClock) -> None:
+    async with open_house(mock_clock, Retention(days=1.5, events=0)) as house:
+        await write(house.keeper, *HISTORY)
+        house.now[0] = HISTORY[3].time + DAY * 3 // 2
+        await house.an_interval_later()
+        assert [record.offset for record in house.store.records] == [4, 5, 6, 7, 8, 9]
+
+
+async def test_without_bounds_nothing_is_trimmed(mock_clock: MockClock) -> None:
+    async with open_house(mock_clock, UNBOUNDED) as house:
+        await write(house.keeper, *HISTORY)
+        house.now[0] += 10_000 * DAY
+        await house.an_interval_later()
+        assert len(house.store.records) == 9
+
+
+async def test_it_trims_in_bounded_steps_and_lets_others_in_between(
+    mock_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper_module, "_TRIM_STEP", 2)
+    async with open_house(mock_clock, Retention(days=0, events=4)) as house:
+        await write(house.keeper, *HISTORY)
+        calls = house.faults.calls.count("trim")
+        gates = [house.faults.gate("before", "trim") for _ in range(3)]
+        mock_clock.jump(5)
+        for gate, left in zip(gates, (9, 7, 5), strict=True):
+            await gate.reached.wait()
+            assert len(house.store.records) == left
+            gate.opened.set()
+        await wait_all_tasks_blocked()
+        assert len(house.store.records) == 4
+        assert house.faults.calls.count("trim") == calls + 4  # the last finds nothing
+
+
+async def test_what_is_no_refusal_is_a_crash(mock_clock: MockClock) -> None:
+    async with open_house(mock_clock) as house:
+        await write(house.keeper, *HISTORY[:2])
+        house.faults.add("before", "probe", crashing())
+        await house.an_interval_later()
+        assert house.faults.opens == 2
+        assert (await house.keeper.bounds()).head == 2
+
+
+def test_the_defaults_are_thirty_days_and_a_million() -> None:
+    assert Retention() == Retention(days=30.0, events=1_000_000)

@@ -1,0 +1,123 @@
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from incident_manager.actors.projections import Projections
+from unit.actors.builders import make_history
+from unit.actors.fakes import FakeProjector, FakeShape, Unprojectable
+
+FLAT, OTHER = FakeShape(), FakeShape(name="other")
+DEEP = FakeShape(name="deep", deep=True)
+ONE, TWO, THREE = make_history(3)
+
+
+def test_one_projection_for_each_event_and_shape() -> None:
+    projector = FakeProjector()
+    projections = Projections(projector)
+    first = projections.flat(FLAT, ONE, "e")
+    assert projections.flat(FakeShape(), ONE, "e") is first
+    assert b'"cursor": "e:1"' in first
+    projections.flat(OTHER, ONE, "e")
+    projections.flat(FLAT, TWO, "e")
+    assert projector.made == {(FLAT, 1): 1, (OTHER, 1): 1, (FLAT, 2): 1}
+    assert projections.made == 3
+
+
+def test_only_so_many_are_kept_the_newest_longest() -> None:
+    projector = FakeProjector()
+    projections = Projections(projector, capacity=2)
+    for record in (ONE, TWO, THREE, TWO, THREE, ONE):
+        projections.flat(FLAT, record, "e")
+    assert projector.made == {(FLAT, 1): 2, (FLAT, 2): 1, (FLAT, 3): 1}
+
+
+def test_only_so_many_bytes_are_kept() -> None:
+    projector = FakeProjector()
+    size = len(Projections(FakeProjector()).flat(FLAT, ONE, "e"))
+    projections = Projections(projector, bytes_=2 * size)
+    for record in (ONE, TWO, ONE, TWO, THREE, THREE, TWO, ONE):
+        projections.flat(FLAT, record, "e")
+    assert projector.made == {(FLAT, 1): 2, (FLAT, 2): 1, (FLAT, 3): 1}
+
+
+def test_one_that_is_too_large_is_made_each_time_and_pushes_out_the_others_once() -> None:
+    projector = FakeProjector()
+    projections = Projections(projector, bytes_=10)
+    assert projections.flat(FLAT, ONE, "e") == projections.flat(FLAT, ONE, "e")
+    assert projections.made == 2
+
+
+def test_what_fails_is_not_kept() -> None:
+    projector = FakeProjector()
+    projector.broken.add(("plain", 1))
+    projections = Projections(projector)
+    with pytest.raises(Unprojectable):
+        projections.flat(FLAT, ONE, "e")
+    projector.broken.clear()
+    assert projections.flat(FLAT, ONE, "e")
+
+
+async def test_all_who_ask_for_a_deep_one_wait_for_the_one_that_is_made() -> None:
+    projector = FakeProjector()
+    projector.gate = trio.Event()
+    projections = Projections(projector)
+    found: list[bytes] = []
+
+    async def ask() -> None:
+        found.append(await projections.deep(DEEP, ONE, "e"))
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(5):
+            nursery.start_soon(ask)
+        await wait_all_tasks_blocked()
+        assert not found
+        projector.gate.set()
+    await ask()
+    assert len(found) == 6
+    assert len(set(found)) == 1
+    assert projector.made == {(DEEP, 1): 1}
+    assert projections.made == 1
+
+
+async def test_who_waits_makes_it_if_the_first_is_cancelled() -> None:
+    projector = FakeProjector()
+    projector.gate = trio.Event()
+    projections = Projections(projector)
+    found: list[bytes] = []
+
+    async def ask(scope: trio.CancelScope) -> None:
+        with scope:
+            found.append(await projections.deep(DEEP, ONE, "e"))
+
+    async with trio.open_nursery() as nursery:
+        first = trio.CancelScope()
+        nursery.start_soon(ask, first)
+        await wait_all_tasks_blocked()
+        nursery.start_soon(ask, trio.CancelScope())
+        nursery.start_soon(ask, trio.CancelScope())
+        await wait_all_tasks_blocked()
+        first.cancel()
+        await wait_all_tasks_blocked()
+        projector.gate.set()
+    assert len(found) == 2
+    assert projector.made == {(DEEP, 1): 1}
+
+
+async def test_a_deep_failure_is_each_ones_own() -> None:
+    projector = FakeProjector()
+    projector.broken.add(("deep", 1))
+    projections = Projections(projector)
+    failed: list[str] = []
+
+    async def ask(name: str) -> None:
+        try:
+            await projections.deep(DEEP, ONE, "e")
+        except Unprojectable:
+            failed.append(name)
+
+    async with trio.open_nursery() as nursery:
+        for name in "abc":
+            nursery.start_soon(ask, name)
+    assert sorted(failed) == ["a", "b", "c"]
+    projector.broken.clear()
+    assert await projections.deep(DEEP, ONE, "e")

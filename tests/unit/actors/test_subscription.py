@@ -1,0 +1,286 @@
+"""One subscription: live, reading, resuming, beating, failing."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from trio.testing import MockClock
+
+from incident_manager.actors.cursor import Cursor
+from incident_manager.actors.ports import Gap
+from incident_manager.actors.streams import StreamField, StreamFilter
+from incident_manager.actors.vocabulary import Severity
+from unit.actors.fakes import Event, FakeShape, FakeSink
+from unit.actors.stage import Stage, open_stage
+from unit.actors.support import make_submit
+
+DEEP = FakeShape(name="deep", deep=True)
+SEVERE = StreamFilter(severities=frozenset({Severity.P0}))
+
+
+@pytest.fixture
+async def stage(mock_clock: MockClock) -> AsyncIterator[Stage]:
+    async with open_stage(mock_clock) as opened:  # a test that lets time pass asks for it, too
+        yield opened
+
+
+async def post(stage: Stage, number: int = 1, severity: Severity = Severity.P2) -> None:
+    """So many new incidents, and everything that follows from them."""
+    head = stage.store.bounds.head
+    titles = [f"alert {head + each}" for each in range(number)]
+    await stage.ask(*(make_submit(title=title, severity=severity) for title in titles))
+    await stage.settle()
+
+
+async def test_without_a_cursor_a_stream_is_what_comes_from_now_on(stage: Stage) -> None:
+    await post(stage, 2)
+    client = stage.subscribe()
+    await post(stage, 2)
+    assert client.sub.live
+    await stage.read_all()
+    assert client.sink.log == [Event(3, f"{stage.store.epoch}:3"), Event(4, f"{stage.hub.epoch}:4")]
+    assert (client.sub.position, client.sub.lag) == (4, 0)
+
+
+async def test_it_starts_when_it_is_made_not_when_its_task_first_runs(stage: Stage) -> None:
+    client = stage.subscribe()
+    stage.nursery.start_soon(stage.ask, make_submit())
+    await stage.read_all()
+    assert client.sink.offsets == [1]
+
+
+async def test_with_a_cursor_it_reads_what_was_missed_and_goes_live(stage: Stage) -> None:
+    await post(stage, 5)
+    client = stage.subscribe(cursor=Cursor(stage.store.epoch, 2))
+    await stage.settle()
+    assert client.sub.live
+    await post(stage)
+    await stage.read_all()
+    assert client.sink.log[0] == "recovered"
+    assert client.sink.offsets == [3, 4, 5, 6]
+    assert (stage.hub.recovered, stage.hub.gaps) == (1, 0)
+
+
+@pytest.mark.parametrize("kind", ["old", "elsewhere", "ahead"])
+async def test_a_cursor_that_cannot_be_had_is_a_gap_that_is_said(stage: Stage, kind: str) -> None:
+    await post(stage, 5)
+    await stage.keeper.trim(keep=2, before=0, limit=100)
+    epoch = stage.store.epoch
+    cursor = {
+        "old": Cursor(epoch, 1),
+        "elsewhere": Cursor("elsewhere", 4),
+        "ahead": Cursor(epoch, 6),
+    }[kind]
+    client = stage.subscribe(cursor=cursor)
+    await stage.read_all()
+    assert client.sink.log[0] == Gap(cursor, Cursor(epoch, 3))
+    assert client.sink.offsets == [4, 5]
+    assert "recovered" not in client.sink.log
+    assert (stage.hub.recovered, stage.hub.gaps) == (0, 1)
+
+
+async def test_a_slow_reader_leaves_the_fan_out_reads_on_and_comes_back(stage: Stage) -> None:
+    slow, quick = stage.subscribe(FakeSink(room=2)), stage.subscribe()
+    await post(stage, 9)
+    assert (slow.sub.live, quick.sub.live) == (False, True)
+    assert (slow.sub.position, slow.sub.lag) == (2, 7)
+    assert len(slow.sink.outbox) == 2
+    quick.sink.read()
+    assert quick.sink.offsets == [*range(1, 10)]
+    slow.sink.read(1)
+    await stage.settle()
+    assert not slow.sub.live
+    assert len(slow.sink.outbox) == 2
+    await stage.read_all()
+    assert slow.sink.offsets == [*range(1, 10)]
+    assert slow.sub.live
+    assert stage.hub.catchups == 1
+    assert set(stage.projector.made.values()) == {1}
+
+
+async def test_one_who_falls_behind_retention_is_told(stage: Stage) -> None:
+    epoch = stage.store.epoch
+    async with open_stage(stage.clock, ring=1) as small:
+        epoch = small.store.epoch
+        client = small.subscribe(FakeSink(room=1))
+        await post(small, 6)
+        await small.keeper.trim(keep=2, before=0, limit=100)
+        await small.read_all()
+        assert client.sink.offsets == [1, 5, 6]
+        assert client.sink.log[1] == Gap(Cursor(epoch, 1), Cursor(epoch, 4))
+        assert small.hub.gaps == 1
+
+
+async def test_a_deep_shape_is_read_never_live_and_made_once_for_all(stage: Stage) -> None:
+    clients = [stage.subscribe(shape=DEEP) for _ in range(3)]
+    await post(stage, 3)
+    await stage.read_all()
+    for client in clients:
+        assert client.sink.offsets == [1, 2, 3]
+        assert not client.sub.live
+        assert client.sub.lag == 0
+    assert stage.projector.made == {(DEEP, offset): 1 for offset in (1, 2, 3)}
+    assert stage.hub.seats == 0
+
+
+@pytest.mark.parametrize("child", ["hub", "registry", "journal"])
+@pytest.mark.parametrize("shape", [FakeShape(), DEEP], ids=["flat", "deep"])
+async def test_it_outlives_a_restart_of_the_others(
+    stage: Stage, child: str, shape: FakeShape
+) -> None:
+    client = stage.subscribe(shape=shape)
+    await post(stage, 2)
+    await stage.restart(child)
+    await post(stage, 2)
+    await stage.read_all()
+    assert client.sink.offsets == [1, 2, 3, 4]
+    assert client.sub.live is not shape.deep
+
+
+async def test_a_journal_that_crashes_during_a_read_is_read_again(stage: Stage) -> None:
+    async with open_stage(stage.clock, ring=1) as small:
+        client = small.subscribe(FakeSink(room=1))
+        await post(small, 4)
+        gate = small.faults.gate("before", "read_after")
+        client.sink.read()
+        await gate.reached.wait()
+        await small.faults.crash_journal()
+        gate.opened.set()
+        await small.read_all()
+        assert client.sink.offsets == [1, 2, 3, 4]
+
+
+async def test_without_a_hub_it_starts_at_the_head_of_the_journal(stage: Stage) -> None:
+    await post(stage, 3)
+    gate = stage.faults.gate("before", "bounds")
+    stage.nursery.start_soon(stage.restart, "hub")
+    await gate.reached.wait()
+    client = stage.subscribe()
+    await stage.settle()
+    assert client.sub.position == 3
+    await post(stage)
+    assert client.sink.offsets == []
+    gate.opened.set()
+    await stage.settle()
+    assert client.sub.live
+    await stage.read_all()
+    assert client.sink.offsets == [4]
+
+
+async def test_a_hub_that_comes_up_during_a_read_is_joined(stage: Stage) -> None:
+    bounds = stage.faults.gate("before", "bounds")
+    read = stage.faults.gate("before", "read_after")
+    stage.nursery.start_soon(stage.restart, "hub")
+    await bounds.reached.wait()
+    client = stage.subscribe()
+    await read.reached.wait()
+    bounds.opened.set()
+    await stage.settle()
+    read.opened.set()
+    await stage.settle()
+    assert client.sub.live
+
+
+async def test_it_leaves_nothing_behind(stage: Stage) -> None:
+    client = stage.subscribe()
+    await stage.settle()
+    assert stage.hub.seats == 1
+    client.scope.cancel()
+    await stage.settle()
+    assert stage.hub.seats == 0
+    assert not client.sub.live
+    await post(stage)
+    assert not client.sink.outbox
+
+
+@pytest.mark.parametrize("shape", [FakeShape(), DEEP], ids=["flat", "deep"])
+async def test_what_cannot_be_projected_ends_it_and_no_other(
+    stage: Stage, shape: FakeShape
+) -> None:
+    client, other = stage.subscribe(shape=shape), stage.subscribe(shape=FakeShape(name="other"))
+    idle = stage.subscribe(shape=shape, wanted=SEVERE)
+    stage.projector.broken.add((shape.name, 2))
+    await post(stage, 3)
+    await stage.read_all()
+    assert (client.dead, other.dead, idle.dead) == (True, False, False)
+    assert client.sink.offsets == [1]
+    assert other.sink.offsets == [1, 2, 3]
+
+
+async def test_what_cannot_be_projected_ends_a_reader_too(stage: Stage) -> None:
+    await post(stage, 3)
+    stage.projector.broken.add(("plain", 2))
+    client = stage.subscribe(cursor=Cursor(stage.store.epoch, 0))
+    await stage.read_all()
+    assert client.dead
+    assert client.sink.offsets == [1]
+
+
+# --- heartbeats ---
+
+
+def beats(sink: FakeSink) -> list[str]:
+    return [e.cursor for e in sink.log if isinstance(e, Event) and e.offset is None]
+
+
+@pytest.mark.parametrize("shape", [FakeShape(), DEEP], ids=["live", "reading"])
+async def test_heartbeats_come_every_so_often_with_the_last_offset_examined(
+    stage: Stage, shape: FakeShape, mock_clock: MockClock
+) -> None:
+    epoch = stage.store.epoch
+    client = stage.subscribe(shape=shape, wanted=SEVERE, heartbeat=10)
+    await post(stage, 3)
+    assert beats(client.sink) == []
+    mock_clock.jump(9)
+    await stage.read_all()
+    assert beats(client.sink) == []
+    mock_clock.jump(1)
+    await stage.read_all()
+    assert beats(client.sink) == [f"{epoch}:3"]
+    await post(stage)
+    mock_clock.jump(10)
+    await stage.read_all()
+    assert beats(client.sink) == [f"{epoch}:3", f"{epoch}:4"]
+    assert client.sink.offsets == []
+
+
+async def test_beats_that_were_missed_are_not_made_up_for(
+    stage: Stage, mock_clock: MockClock
+) -> None:
+    client = stage.subscribe(heartbeat=1)
+    await stage.settle()
+    mock_clock.jump(100)
+    await stage.read_all()
+    assert len(beats(client.sink)) == 1
+
+
+async def test_a_beat_finds_no_room_and_is_left_out(stage: Stage, mock_clock: MockClock) -> None:
+    client = stage.subscribe(FakeSink(room=1), heartbeat=1)
+    await post(stage, 3)
+    mock_clock.jump(1)
+    await stage.read_all()
+    assert client.sink.offsets == [1, 2, 3]
+    for each in client.sink.log:
+        assert isinstance(each, Event)
+    await stage.settle()
+
+
+async def test_a_beat_never_runs_ahead_of_a_seat_that_was_taken_away(
+    stage: Stage, mock_clock: MockClock
+) -> None:
+    client = stage.subscribe(FakeSink(room=1), heartbeat=1)
+    await post(stage)
+    seat = client.sub._seat
+    assert seat is not None
+    # Its client reads, and the hub takes the seat away, before its task runs again.
+    stage.hub._unseat(seat, None)
+    stage.hub.position = 7
+    assert client.sub.live
+    assert client.sub.position == 1
+
+
+async def test_without_an_interval_there_are_no_beats(stage: Stage, mock_clock: MockClock) -> None:
+    client = stage.subscribe(shape=FakeShape(StreamField.ALERTS))
+    await stage.settle()
+    mock_clock.jump(1000)
+    await stage.read_all()
+    assert client.sink.log == []
