@@ -15,7 +15,7 @@ from incident_manager.actors.commands import Command
 from incident_manager.actors.cursor import Cursor
 from incident_manager.actors.streams import StreamField, StreamFilter, matches
 from incident_manager.actors.vocabulary import ResolutionMethod, Severity
-from unit.actors.fakes import FakeShape, FakeSink
+from unit.actors.fakes import Event, FakeShape, FakeSink
 from unit.actors.faults import Gate, losing, refusing
 from unit.actors.stage import Client, Stage, check_client, open_stage
 from unit.actors.strategies import LABELS, SEVERITIES, SOURCES, filters
@@ -107,7 +107,10 @@ HAPPENINGS = st.builds(
             "lose an answer",
             "refuse a batch",
             "hold a read",
-            "hold a read",
+            "hold the hub",
+            "hold the hub",
+            "have no hub",
+            "have no hub",
             "let go",
             "a second",
             "a second",
@@ -207,8 +210,14 @@ class Play:
                 faults.add("after", "append", losing())
             case ["refuse", *_]:
                 faults.add("before", "append", refusing())
-            case ["hold", *_]:
+            case ["hold", "a", "read"]:
                 self.gates.append(faults.gate("before", "read_after"))
+            case ["hold", "the", "hub"]:  # it learns only that the head moved, and reads slowly
+                faults.add("after", "append", losing())
+                self.gates.append(faults.gate("before", "read_after"))
+            case ["have", "no", "hub"]:  # until somebody lets go
+                self.gates.append(faults.gate("before", "bounds"))
+                stage.nursery.start_soon(stage.restart, "hub")
             case ["let", "go"]:
                 self.let_go()
             case ["a", "second"]:
@@ -259,6 +268,7 @@ async def play(program: Steps, clock: MockClock) -> None:
                 )
             else:
                 assert client.sub.lag == 0
+                assert not any(isinstance(each, Event) for each in client.sink.outbox)
                 assert client.sub.live is not client.shape.deep
         for client in show.left:
             check_client(client, history, epoch, oldest, whole=False)
