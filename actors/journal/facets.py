@@ -1,7 +1,7 @@
 """What incidents and alerts are found by: rows of one index, and the terms that ask for them.
 
 Every incident and alert has one row for each thing that a query can name: that it is there, each
-label, its source, its type, each assignee, its incident. A row bears state and severity, so that
+label, its source, its type, each assignee. A row bears state and severity, so that
 it lies in a *cell* (facet, key, value, state, severity); inside a cell rows are in order of time
 and id. A cell's size is kept too. So a page is a merge of a few cells, and a total is a sum.
 """
@@ -43,8 +43,7 @@ class Facet(IntEnum):
     ALERT_LABEL = 6
     ALERT_SOURCE = 7
     ALERT_INCIDENT = 8
-    TIMELINE = 9
-    """Only counted: the lines of the incident that is the value."""
+    """Has no rows of its own: the table of alerts is in order of it."""
 
 
 FacetRow = tuple[int, str, str, int, int, Micros, str]
@@ -71,8 +70,6 @@ def alert_rows(alert: Alert) -> frozenset[FacetRow]:
         (Facet.ALERT_SOURCE, "", alert.source),
         *((Facet.ALERT_LABEL, key, value) for key, value in alert.labels.items()),
     ]
-    if alert.incident_id is not None:
-        found.append((Facet.ALERT_INCIDENT, "", alert.incident_id))
     severity = SEVERITY_WEIGHT[alert.severity]
     return frozenset((*each, 0, severity, alert.received_at, alert.id) for each in found)
 

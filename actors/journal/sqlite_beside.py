@@ -56,16 +56,15 @@ _COMMENTS = """WITH w AS MATERIALIZED (
         WHERE k.incident_id = w.value AND (k.created_at, k.id) > (:one, :two)
         ORDER BY k.created_at, k.id LIMIT :first)
     ORDER BY w.key, c.created_at, c.id"""
-_TIMELINE = f"""WITH w AS MATERIALIZED (
-        SELECT key, value, (SELECT n FROM counts AS n WHERE n.facet = {Facet.TIMELINE:d}
-            AND n.key = '' AND n.value = j.value AND n.state = 0 AND n.severity = 0) AS total
-        FROM json_each(:ids) AS j)
+_TIMELINE = """WITH w AS MATERIALIZED (
+        SELECT key, value, (SELECT lines FROM incidents WHERE id = value) AS total
+        FROM json_each(:ids))
     SELECT w.value, w.total, t.offset, t.seq, t.body FROM w
     LEFT JOIN timeline AS t ON t.incident_id = w.value AND (t.offset, t.seq) IN (
         SELECT k.offset, k.seq FROM timeline AS k
         WHERE k.incident_id = w.value AND (k.offset, k.seq) > (:one, :two)
         ORDER BY k.offset, k.seq LIMIT :first)
-    ORDER BY w.key, t.offset, t.seq"""  # noqa: S608 -- our own number
+    ORDER BY w.key, t.offset, t.seq"""
 _BEARS = """AND EXISTS (SELECT 1 FROM facets AS g WHERE g.facet = {facet:d} AND g.key = :k{n}
     AND g.value = :v{n} AND g.state = {state} AND g.severity = f.severity AND g.time = f.{time}
     AND g.id = f.id)"""

@@ -2,16 +2,14 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from attrs import frozen
 
-from incident_manager.actors.journal.facets import Conditions, FacetRow, Term
+from incident_manager.actors.journal.facets import Conditions, Facet, FacetRow, Term
 
-__all__ = ["Cell", "CountKey", "Plan", "change_counts", "change_facets", "plan"]
+__all__ = ["Cell", "Plan", "change_facets", "plan", "rows_of", "size_of"]
 
-CountKey = tuple[int, str, str, int, int]
-"""facet, key, value, state, severity"""
 
 _ADD = "INSERT INTO facets VALUES (?, ?, ?, ?, ?, ?, ?)"
 _REMOVE = """DELETE FROM facets WHERE facet = ? AND key = ? AND value = ? AND state = ?
@@ -20,6 +18,10 @@ _COUNT = """INSERT INTO counts VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (facet, key, value, state, severity) DO UPDATE SET n = n + excluded.n"""
 _FORGET = """DELETE FROM counts WHERE facet = ? AND key = ? AND value = ? AND state = ?
     AND severity = ? AND n = 0"""
+
+_KEPT = "SELECT state, severity, n FROM counts WHERE facet = ? AND key = ? AND value = ?"
+_COUNTED = """SELECT state, severity, count(*) FROM alert_incidents
+    WHERE facet = ? AND key = ? AND value = ? GROUP BY state, severity"""
 
 
 def change_facets(
@@ -33,13 +35,8 @@ def change_facets(
         connection.executemany(_ADD, sorted(come))
         counts = Counter(row[:5] for row in come)
         counts.subtract(row[:5] for row in gone)
-        change_counts(connection, counts)
-
-
-def change_counts(connection: sqlite3.Connection, counts: Mapping[CountKey, int]) -> None:
-    """Add to the sizes of cells; those that are empty now are forgotten."""
-    connection.executemany(_COUNT, sorted((*key, n) for key, n in counts.items() if n))
-    connection.executemany(_FORGET, (key for key, n in counts.items() if n < 0))
+        connection.executemany(_COUNT, sorted((*cell, n) for cell, n in counts.items() if n))
+        connection.executemany(_FORGET, (cell for cell, n in counts.items() if n < 0))
 
 
 @frozen
@@ -82,14 +79,17 @@ def plan(connection: sqlite3.Connection, asked: Conditions) -> Plan | None:
     return Plan(asked, driver, cells, others)
 
 
+def rows_of(facet: Facet) -> str:
+    """The table (or view) that has the rows of a facet."""
+    return "alert_incidents" if facet is Facet.ALERT_INCIDENT else "facets"
+
+
 def _cells(connection: sqlite3.Connection, term: Term, asked: Conditions) -> list[Cell]:
+    sizes = _COUNTED if term.facet is Facet.ALERT_INCIDENT else _KEPT
     return [
         Cell(value, state, severity, n)
         for value in term.values
-        for state, severity, n in connection.execute(
-            "SELECT state, severity, n FROM counts WHERE facet = ? AND key = ? AND value = ?",
-            (term.facet, term.key, value),
-        )
+        for state, severity, n in connection.execute(sizes, (term.facet, term.key, value))
         if state in asked.states and severity in asked.severities
     ]
 
@@ -97,9 +97,7 @@ def _cells(connection: sqlite3.Connection, term: Term, asked: Conditions) -> lis
 def size_of(connection: sqlite3.Connection, term: Term) -> int:
     """How many rows a term has in all."""
     return sum(
-        connection.execute(
-            "SELECT coalesce(sum(n), 0) FROM counts WHERE facet = ? AND key = ? AND value = ?",
-            (term.facet, term.key, value),
-        ).fetchone()[0]
+        n
         for value in term.values
+        for _, _, n in connection.execute(_KEPT, (term.facet, term.key, value))
     )

@@ -109,10 +109,11 @@ _VERSION_1 = (
 )
 
 # Incidents get a number of their own (``seq``, the order in which they came), by which ``search``
-# knows them; alerts their severity. ``facets`` replaces the tables and indexes that each served
-# one condition (see ``facets.py`` for its rows, and for the numbers of the facets); ``counts``
-# has the sizes of its cells, and the lengths of the histories. ``words`` and ``mark`` are
-# functions of ``words.py``.
+# knows them, and the length of their history (``lines``); alerts their severity. ``facets``
+# replaces the tables and indexes that each served one condition (see ``facets.py`` for its rows,
+# and for the numbers of the facets), ``counts`` has the sizes of its cells. Alerts by incident
+# have an index already: ``alert_incidents`` shows it as if its rows were of ``facets``.
+# ``words`` and ``mark`` are functions of ``words.py``.
 _VERSION_2 = (
     """CREATE TABLE facets (
         facet INTEGER NOT NULL,
@@ -149,10 +150,12 @@ _VERSION_2 = (
         severity INTEGER NOT NULL,
         created_at INTEGER NOT NULL,
         updated_at INTEGER NOT NULL,
+        lines INTEGER NOT NULL,
         body TEXT NOT NULL
     )""",
     """INSERT INTO incidents
-        SELECT rowid, id, scope, fingerprint, active, state, severity, created_at, updated_at, body
+        SELECT rowid, id, scope, fingerprint, active, state, severity, created_at, updated_at,
+            (SELECT count(*) FROM timeline WHERE incident_id = incidents_1.id), body
         FROM incidents_1 ORDER BY rowid""",
     "DROP TABLE incidents_1",
     """CREATE INDEX incidents_updated
@@ -178,9 +181,10 @@ _VERSION_2 = (
         FROM alerts, json_each(alerts.body, '$.labels') AS label""",
     """INSERT INTO facets
         SELECT 7, '', json_extract(body, '$.source'), 0, severity, received_at, id FROM alerts""",
-    """INSERT INTO facets
-        SELECT 8, '', incident_id, 0, severity, received_at, id FROM alerts
-        WHERE incident_id IS NOT NULL""",
+    """CREATE VIEW alert_incidents AS
+        SELECT 8 AS facet, '' AS key, incident_id AS value, 0 AS state, severity,
+            received_at AS time, id
+        FROM alerts""",
     "CREATE INDEX links_order ON links (incident_id, offset, related_id)",
     """CREATE TABLE counts (
         facet INTEGER NOT NULL,
@@ -193,8 +197,6 @@ _VERSION_2 = (
     ) WITHOUT ROWID""",
     """INSERT INTO counts
         SELECT facet, key, value, state, severity, count(*) FROM facets GROUP BY 1, 2, 3, 4, 5""",
-    """INSERT INTO counts
-        SELECT 9, '', incident_id, 0, 0, count(*) FROM timeline GROUP BY incident_id""",
     """CREATE VIRTUAL TABLE search USING fts5 (
         title, rest, marks, tokenize = 'ascii', detail = 'column', prefix = '2 3'
     )""",

@@ -13,7 +13,7 @@ from attrs import field, frozen
 from incident_manager.actors.journal.facets import Facet, Term
 from incident_manager.actors.journal.place import PlaceKey
 from incident_manager.actors.journal.reads import SortField
-from incident_manager.actors.journal.sqlite_facets import Cell, Plan, size_of
+from incident_manager.actors.journal.sqlite_facets import Cell, Plan, rows_of, size_of
 
 __all__ = ["Tally", "Walk", "keys", "tally"]
 
@@ -136,13 +136,14 @@ def _cell(values: _Values, plan: Plan, cell: Cell, what: str, conditions: Iterab
             *conditions,
         )
     )
-    return f"SELECT {what} FROM facets AS f WHERE {where}"  # noqa: S608
+    return f"SELECT {what} FROM {rows_of(plan.driver.facet)} AS f WHERE {where}"  # noqa: S608
 
 
 def _sorted(values: _Values, plan: Plan, columns: Iterable[str], more: Iterable[str]) -> str:
     """The rows of all cells at once."""
     where = " AND ".join((*_all_cells(values, plan), *more))
-    return f"SELECT {', '.join(columns)} FROM facets AS f WHERE {where}"  # noqa: S608
+    what, rows = ", ".join(columns), rows_of(plan.driver.facet)
+    return f"SELECT {what} FROM {rows} AS f WHERE {where}"  # noqa: S608
 
 
 def _all_cells(values: _Values, plan: Plan) -> Sequence[str]:
@@ -178,7 +179,8 @@ def _common(values: _Values, plan: Plan, time: str) -> Sequence[str]:
 def _probe(values: _Values, term: Term, time: str) -> str:
     """The incident or alert ``f`` has a row of the term, too: one step into the index."""
     return (
-        f"EXISTS (SELECT 1 FROM facets AS g WHERE g.facet = {values.name(int(term.facet))}"  # noqa: S608
+        f"EXISTS (SELECT 1 FROM {rows_of(term.facet)} AS g"  # noqa: S608
+        f" WHERE g.facet = {values.name(int(term.facet))}"
         f" AND g.key = {values.name(term.key)} AND g.value IN {values.any_of(term.values)}"
         f" AND g.state = f.state AND g.severity = f.severity AND g.time = {time} AND g.id = f.id)"
     )

@@ -9,7 +9,6 @@ from attrs import frozen
 from incident_manager.actors.journal.base import Append, Bounds, StaleHead
 from incident_manager.actors.journal.codec import decode_alert, decode_incident, encode
 from incident_manager.actors.journal.facets import (
-    Facet,
     FacetRow,
     alert_rows,
     incident_rows,
@@ -17,7 +16,7 @@ from incident_manager.actors.journal.facets import (
 from incident_manager.actors.journal.place import int64
 from incident_manager.actors.journal.query import SEVERITY_WEIGHT, STATE_ORDER
 from incident_manager.actors.journal.rules import trim_to
-from incident_manager.actors.journal.sqlite_facets import CountKey, change_counts, change_facets
+from incident_manager.actors.journal.sqlite_facets import change_facets
 from incident_manager.actors.journal.sqlite_search import follow
 from incident_manager.actors.model import Alert, Incident, Micros, Record, key_state
 from incident_manager.actors.timeline import timeline_entries
@@ -27,10 +26,11 @@ __all__ = ["Rows", "rows_of", "trim", "write"]
 _Values = Sequence[object]
 
 _EVENT = "INSERT INTO events VALUES (?, ?, ?)"
-_INCIDENT = """INSERT INTO incidents VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+_INCIDENT = """INSERT INTO incidents VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET scope = excluded.scope, fingerprint = excluded.fingerprint,
     active = excluded.active, state = excluded.state, severity = excluded.severity,
-    created_at = excluded.created_at, updated_at = excluded.updated_at, body = excluded.body"""
+    created_at = excluded.created_at, updated_at = excluded.updated_at,
+    lines = lines + excluded.lines, body = excluded.body"""
 _ALERT = """INSERT INTO alerts VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET incident_id = excluded.incident_id,
     severity = excluded.severity, received_at = excluded.received_at, body = excluded.body"""
@@ -50,8 +50,6 @@ class Rows:
     incidents: Sequence[tuple[Incident, _Values]]
     """The incidents as the batch leaves them, each once, in the order in which they came."""
     alerts: Sequence[tuple[Alert, _Values]]
-    counts: Mapping[CountKey, int]
-    """How much longer the histories are."""
 
 
 def rows_of(batch: Append) -> Rows:
@@ -62,23 +60,23 @@ def rows_of(batch: Append) -> Rows:
     incidents: dict[str, Incident] = {}
     alerts: dict[str, Alert] = {}
     rows: defaultdict[str, list[_Values]] = defaultdict(list)
-    counts: Counter[CountKey] = Counter()
+    lines: Counter[str] = Counter()
     for record in batch.records:
         rows[_EVENT].append((record.offset, record.time, encode(record)))
         for statement, values in _beside(record):
             rows[statement].append(values)
-            if statement is _TIMELINE:
-                counts[Facet.TIMELINE, "", str(values[0]), 0, 0] += 1
         if record.incident is not None:
             incidents[record.incident.id] = record.incident
+            for seq, entry in enumerate(timeline_entries(record)):
+                rows[_TIMELINE].append((record.incident.id, record.offset, seq, encode(entry)))
+                lines[record.incident.id] += 1
         if record.alert is not None:
             alerts[record.alert.id] = record.alert
     rows[_ANSWER] = [(a.key, a.digest, a.body, a.expires_at) for a in batch.answers]
     return Rows(
         rows,
-        [(each, _incident_row(each)) for each in incidents.values()],
+        [(each, _incident_row(each, lines[each.id])) for each in incidents.values()],
         [(each, _alert_row(each)) for each in alerts.values()],
-        counts,
     )
 
 
@@ -88,8 +86,6 @@ def _beside(record: Record) -> Iterable[tuple[str, _Values]]:
         yield _KEY, (state.scope, state.key, state.incident_id, state.firing)
     if incident is None:
         return
-    for seq, entry in enumerate(timeline_entries(record)):
-        yield _TIMELINE, (incident.id, record.offset, seq, encode(entry))
     if comment is not None:
         yield _COMMENT, (comment.id, incident.id, comment.created_at, encode(comment))
     if record.related_id is not None:
@@ -102,7 +98,7 @@ def _alert_row(alert: Alert) -> _Values:
     return (alert.id, alert.incident_id, severity, alert.received_at, encode(alert))
 
 
-def _incident_row(incident: Incident) -> _Values:
+def _incident_row(incident: Incident, lines: int) -> _Values:
     return (
         incident.id,
         incident.scope,
@@ -112,6 +108,7 @@ def _incident_row(incident: Incident) -> _Values:
         SEVERITY_WEIGHT[incident.severity],
         incident.created_at,
         incident.updated_at,
+        lines,
         encode(incident),
     )
 
@@ -137,7 +134,6 @@ def write(connection: sqlite3.Connection, expected_head: int, rows: Rows) -> Non
             old |= incident_rows(before)
         new |= incident_rows(incident)
     change_facets(connection, old, new)
-    change_counts(connection, rows.counts)
 
 
 def _put_incident(

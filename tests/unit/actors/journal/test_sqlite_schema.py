@@ -69,7 +69,6 @@ def test_the_numbers_of_the_facets_are_in_the_files() -> None:
         "ALERT_LABEL": 6,
         "ALERT_SOURCE": 7,
         "ALERT_INCIDENT": 8,
-        "TIMELINE": 9,
     }
 
 
@@ -177,4 +176,4 @@ def test_version_1_becomes_what_would_have_been_written_now(tmp_path: Path) -> N
     assert migrated == written
     assert migrated["uberlauf"] == [(1,)]
     assert migrated["grafana"] == [(2,)]
-    assert len(migrated["facets"]) == 7 + 3 + 5 + 2
+    assert len(migrated["facets"]) == 7 + 3 + 4 + 2
