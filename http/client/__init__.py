@@ -10,7 +10,7 @@ It reconnects by itself, resumes every subscription by its cursor so that no eve
 repeated, renews its token, and bounds its buffers. It needs no part of the server.
 """
 
-from incident_manager.http.client.client import Client, ClientStatistics, open_client
+from incident_manager.http.client.client import Client
 from incident_manager.http.client.errors import (
     ClientClosed,
     ClientError,
@@ -27,8 +27,10 @@ from incident_manager.http.client.events import (
     TokenRenewed,
 )
 from incident_manager.http.client.message import Gap, Message
+from incident_manager.http.client.opening import open_client
 from incident_manager.http.client.reconnect import Backoff
 from incident_manager.http.client.subscription import Subscription
+from incident_manager.http.client.switchboard import ClientStatistics
 from incident_manager.http.client.token import TokenSource
 
 __all__ = [

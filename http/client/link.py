@@ -1,37 +1,35 @@
 """One connection from the first packet to its loss: the thin loops around what others decide."""
 
 import math
-import os
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Sequence
+from typing import Protocol
 
 import trio
 from attrs import frozen
-from trio_websocket import (
-    ConnectionClosed,
-    ConnectionRejected,
-    HandshakeError,
-    WebSocketConnection,
-    wrap_client_stream,
-)
-from wsproto.utilities import ProtocolError
+from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
 
 from incident_manager.http.client import wire
 from incident_manager.http.client.endpoint import Endpoint
 from incident_manager.http.client.errors import Refused, TokenFailed
 from incident_manager.http.client.events import TokenRenewed
+from incident_manager.http.client.outputs import Renewed
 from incident_manager.http.client.pulse import Act, Pulse
 from incident_manager.http.client.reconnect import Loss
-from incident_manager.http.client.session import Renewed
 from incident_manager.http.client.token import (
     TokenSource,
     authorization,
     expiry_of,
     fetch,
     renew_in,
+)
+from incident_manager.http.client.transport import (
+    BROKEN,
+    WatchedStream,
+    loss_of,
+    open_stream,
 )
 
 __all__ = ["Link", "LinkOptions", "Owner"]
@@ -69,44 +67,6 @@ class Owner(Protocol):
     def renewed(self, event: TokenRenewed) -> None:
         """A renewal of the token was tried."""
         ...
-
-
-_RawStream: TypeAlias = "trio.SocketStream | trio.SSLStream[trio.SocketStream]"
-
-_BROKEN = (HandshakeError, ConnectionClosed, ProtocolError, OSError, trio.BrokenResourceError)
-
-
-class _Watched(trio.abc.Stream):
-    """A stream that says when its other end is gone.
-
-    During the opening handshake trio-websocket would not: it waits for an answer for ever.
-    """
-
-    def __init__(self, stream: _RawStream, heard: Callable[[], None]) -> None:
-        self._stream = stream
-        self._heard = heard
-        self.ended = trio.Event()
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        await self._stream.send_all(data)
-
-    async def wait_send_all_might_not_block(self) -> None:
-        await self._stream.wait_send_all_might_not_block()
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        try:
-            data = await self._stream.receive_some(max_bytes)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            self.ended.set()
-            raise
-        if data:
-            self._heard()
-        else:
-            self.ended.set()
-        return data
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
 
 
 class Link:
@@ -187,34 +147,25 @@ class Link:
         self._deadline.deadline = trio.current_time() + timeout
         try:
             with self._deadline:
-                stream = await self._open_stream()
+                options = self._options
+                stream = await open_stream(options.endpoint, options.tls)
                 async with stream:
-                    await self._talk(_Watched(stream, self._heard), token)
+                    await self._talk(WatchedStream(stream, self._heard), token)
         except BaseExceptionGroup as group:
-            broken, rest = group.split(_BROKEN)
+            broken, rest = group.split(BROKEN)
             if broken is not None:
-                self._lose(_loss(_leaf(broken)))
+                self._lose(loss_of(broken))
             if rest is not None:
                 raise rest from None
-        except _BROKEN as error:
-            self._lose(_loss(error))
+        except BROKEN as error:
+            self._lose(loss_of(error))
         if self._deadline.cancelled_caught:
             self._lose(Loss(f"no acknowledgement within {timeout:g} seconds"))
-
-    async def _open_stream(self) -> _RawStream:
-        place = self._options.endpoint
-        if not place.tls:
-            return await trio.open_tcp_stream(place.host, place.port)
-        stream = await trio.open_ssl_over_tcp_stream(
-            place.host, place.port, ssl_context=self._options.tls, https_compatible=True
-        )
-        await stream.do_handshake()
-        return stream
 
     def _heard(self) -> None:
         self._pulse.heard(trio.current_time())
 
-    async def _talk(self, stream: _Watched, token: str | None) -> None:
+    async def _talk(self, stream: WatchedStream, token: str | None) -> None:
         options = self._options
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._notice_the_end, stream)
@@ -239,7 +190,7 @@ class Link:
             await self._read(socket)
             nursery.cancel_scope.cancel()
 
-    async def _notice_the_end(self, stream: _Watched) -> None:
+    async def _notice_the_end(self, stream: WatchedStream) -> None:
         await stream.ended.wait()
         if self._acked_at is None and self._loss is None:
             # After the ack whoever reads finds it out, once all that came has been dealt with.
@@ -251,7 +202,7 @@ class Link:
             try:
                 text = await socket.get_message()
             except ConnectionClosed as closed:
-                self._lose(_closed(closed))
+                self._lose(loss_of(closed))
                 return
             try:
                 frame = wire.read_frame(text)
@@ -331,32 +282,3 @@ class Link:
                 await self._less.wait()
             await socket.aclose(1000)
         self.lose("closed by this client", 1000)
-
-
-def _leaf(group: BaseExceptionGroup[Any]) -> BaseException:
-    first: BaseException = group.exceptions[0]
-    return _leaf(first) if isinstance(first, BaseExceptionGroup) else first
-
-
-def _closed(closed: ConnectionClosed) -> Loss:
-    found = closed.reason
-    if found is None:
-        return Loss("the connection broke", 1006)
-    code = int(found.code)
-    return Loss(found.reason or ("the connection broke" if code == 1006 else found.name), code)
-
-
-def _loss(error: BaseException) -> Loss:
-    if isinstance(error, ConnectionRejected):
-        body = (error.body or b"").decode(errors="replace").strip()
-        text = body.splitlines()[0][:200] if body else f"HTTP status {error.status_code}"
-        return Loss(text, error.status_code, upgraded=False)
-    while error.__cause__ is not None:  # Trio says what it tried, its cause says what was wrong
-        error = error.__cause__
-    if isinstance(error, BaseExceptionGroup):  # several addresses of one name
-        return _loss(_leaf(error))
-    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
-        return Loss(os.strerror(error.errno))
-    if isinstance(error, OSError) and error.strerror:
-        return Loss(error.strerror)
-    return Loss(str(error) or type(error).__name__)

@@ -38,6 +38,24 @@ class Message:
     recovered: bool | None = None
     gap: Gap | None = None
 
+    @classmethod
+    def read(cls, payload: Mapping[str, Any]) -> "Message":
+        """Read the payload of a ``next``.
+
+        Raises:
+            msgspec.ValidationError: it is of another form.
+        """
+        found = msgspec.convert(payload, _Payload)
+        extensions = found.extensions or _Extensions()
+        gap = extensions.gap
+        return cls(
+            found.data,
+            tuple(found.errors or ()),
+            extensions.cursor,
+            extensions.recovered,
+            None if gap is None else Gap(gap.since, gap.until),
+        )
+
     def into(self, kind: type[T]) -> T:
         """Return ``data`` as a value of ``kind``: a TypedDict, a dataclass, an attrs class, ...
 
@@ -45,3 +63,20 @@ class Message:
             msgspec.ValidationError: it does not fit.
         """
         return msgspec.convert(self.data, kind)
+
+
+class _Gap(msgspec.Struct, rename={"since": "from", "until": "to"}):
+    since: str
+    until: str
+
+
+class _Extensions(msgspec.Struct):
+    cursor: str | None = None
+    recovered: bool | None = None
+    gap: _Gap | None = None
+
+
+class _Payload(msgspec.Struct):
+    data: dict[str, Any] | None = None
+    errors: list[dict[str, Any]] | None = None
+    extensions: _Extensions | None = None

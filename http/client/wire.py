@@ -10,6 +10,7 @@ import msgspec
 from attrs import frozen
 
 from incident_manager.http.client.errors import Errors
+from incident_manager.http.client.message import Message
 
 __all__ = [
     "SUBPROTOCOL",
@@ -48,7 +49,7 @@ class Next:
     """A result of an operation."""
 
     id: str
-    payload: Object
+    message: Message
 
 
 @frozen
@@ -106,12 +107,19 @@ def read_frame(data: str | bytes) -> Frame:
     if kind not in ("next", "error", "complete") or not isinstance(name, str):
         raise BadFrame(f"a frame of type {kind!r} with id {name!r}")
     if kind == "next" and isinstance(payload, dict):
-        return Next(name, payload)
+        return Next(name, _message(payload))
     if kind == "error" and isinstance(payload, list) and all(map(_is_object, payload)):
         return Error(name, payload)
     if kind == "complete":
         return Complete(name)
     raise BadFrame(f"the payload of {kind} is of another form")
+
+
+def _message(payload: Object) -> Message:
+    try:
+        return Message.read(payload)
+    except msgspec.ValidationError as error:
+        raise BadFrame(f"the payload of next is of another form: {error}") from None
 
 
 def _is_object(error: object) -> bool:

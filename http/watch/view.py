@@ -19,11 +19,11 @@ _FRAME: Final = 6  # lines: two of the head, a blank, two of the table's head, t
 _RESUMED: Final = 60.0  # seconds that the footer tells of a resume
 
 _BADGE: Final = {
-    "P0": "bold white on red3",
-    "P1": "bold black on dark_orange",
-    "P2": "bold black on gold3",
-    "P3": "bold white on dodger_blue3",
-    "P4": "white on grey35",
+    "P0": "bold bright_white on red3",
+    "P1": "bold grey0 on dark_orange",
+    "P2": "bold grey0 on gold3",
+    "P3": "bold bright_white on dodger_blue3",
+    "P4": "bright_white on grey35",
 }
 _STATE: Final = {
     "NEW": "bold red",
@@ -141,12 +141,13 @@ def table(rows: list[Row], width: int, now: float, *, unicode: bool = True) -> T
     drawn = Table(
         box=box.SIMPLE_HEAD if unicode else box.ASCII2,
         expand=True,
-        padding=(0, 1),
+        padding=(0, 1, 0, 0),
         pad_edge=False,
         show_edge=False,
         header_style="dim",
+        border_style="dim",
     )
-    drawn.add_column("SEV", no_wrap=True, width=6)
+    drawn.add_column(" SEV", no_wrap=True, width=5)
     drawn.add_column("STATE", no_wrap=True, width=13 if width >= _FULL_STATE else 8)
     drawn.add_column("AGE", no_wrap=True, justify="right", width=7)
     drawn.add_column("INCIDENT", no_wrap=True, overflow="ellipsis", ratio=1, min_width=8)
@@ -160,12 +161,8 @@ def table(rows: list[Row], width: int, now: float, *, unicode: bool = True) -> T
         drawn.add_column("ID", no_wrap=True, width=36, style="dim")
     for row in rows:
         cells = _cells(row, width, now, unicode=unicode)
-        drawn.add_row(*cells[: len(drawn.columns)], style=_row_style(row))
+        drawn.add_row(*cells[: len(drawn.columns)], style="" if row.left is None else "dim")
     return drawn
-
-
-def _row_style(row: Row) -> str:
-    return "" if row.left is None else "dim strike"
 
 
 def _cells(row: Row, width: int, now: float, *, unicode: bool) -> list[Text]:
@@ -179,9 +176,15 @@ def _cells(row: Row, width: int, now: float, *, unicode: bool) -> list[Text]:
         severity,
         Text(state, style=_STATE[row.state]),
         Text(age(now - row.created)),
-        Text(safe(row.title), style="bold" if fresh else ""),
+        Text().append(safe(row.title), style=_title_style(row, fresh=fresh)),
         Text(f"{times}{row.alerts}" if row.alerts > 1 else str(row.alerts)),
         Text(safe(row.source)),
         Text(safe(", ".join(row.assignees)) or "-"),
         Text(row.id),
     ]
+
+
+def _title_style(row: Row, *, fresh: bool) -> str:
+    if row.left is not None:
+        return "strike"
+    return "bold" if fresh else ""

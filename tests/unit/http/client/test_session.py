@@ -9,7 +9,7 @@ import pytest
 from incident_manager.http.client import wire
 from incident_manager.http.client.errors import OperationFailed, OutcomeUnknown
 from incident_manager.http.client.message import Gap, Message
-from incident_manager.http.client.session import (
+from incident_manager.http.client.outputs import (
     Again,
     Answer,
     Begun,
@@ -18,8 +18,8 @@ from incident_manager.http.client.session import (
     Output,
     Renewed,
     Say,
-    Session,
 )
+from incident_manager.http.client.session import Session
 
 STREAM = "subscription { newIncidents { title } }"
 
@@ -37,13 +37,17 @@ def subscribe(
     return key, frames[0]["id"] if frames else None, outputs
 
 
+def result(name: str, payload: dict[str, Any]) -> wire.Next:
+    return wire.Next(name, Message.read(payload))
+
+
 def event(name: str | None, offset: int, **extensions: object) -> wire.Next:
     assert name is not None
     payload = {
         "data": {"newIncidents": {"title": str(offset)}},
         "extensions": {"cursor": f"e:{offset}", **extensions},
     }
-    return wire.Next(name, payload)
+    return result(name, payload)
 
 
 def heartbeat(name: str, offset: int, **extensions: object) -> wire.Next:
@@ -51,7 +55,7 @@ def heartbeat(name: str, offset: int, **extensions: object) -> wire.Next:
         "data": {"incidentUpdates": {"updateType": "HEARTBEAT"}},
         "extensions": {"cursor": f"e:{offset}", **extensions},
     }
-    return wire.Next(name, payload)
+    return result(name, payload)
 
 
 def take(session: Session, frame: wire.Frame) -> list[Message]:
@@ -92,7 +96,7 @@ class TestBeginning:
         key, pin, outputs = subscribe(session)
         assert pin is not None
         assert said(outputs)[0]["payload"] == {"query": "{ cursor }"}
-        answer = list(session.receive(wire.Next(pin, {"data": {"cursor": "e:3"}})))
+        answer = list(session.receive(result(pin, {"data": {"cursor": "e:3"}})))
         assert answer[0] == Begun(key)
         [frame] = said(answer)
         assert frame["payload"]["extensions"] == {"cursor": "e:3"}
@@ -111,7 +115,7 @@ class TestBeginning:
         key, pin, _ = subscribe(session)
         assert pin is not None
         errors = [{"message": "no", "extensions": {"code": "FORBIDDEN"}}]
-        [ended] = session.receive(wire.Next(pin, {"data": None, "errors": errors}))
+        [ended] = session.receive(result(pin, {"data": None, "errors": errors}))
         assert isinstance(ended, Ended)
         assert isinstance(ended.error, OperationFailed)
         assert (ended.key, ended.error.code) == (key, "FORBIDDEN")
@@ -153,7 +157,7 @@ class TestResuming:
     def test_a_message_without_a_cursor_moves_nothing(self, session: Session) -> None:
         _, name, _ = subscribe(session, "e:7")
         assert name is not None
-        [message] = take(session, wire.Next(name, {"data": {"x": 1}, "errors": [{"message": "m"}]}))
+        [message] = take(session, result(name, {"data": {"x": 1}, "errors": [{"message": "m"}]}))
         assert (message.cursor, message.errors) == (None, ({"message": "m"},))
         session.disconnected()
         assert said(session.connected())[0]["payload"]["extensions"] == {"cursor": "e:7"}
@@ -303,7 +307,7 @@ class TestCalls:
 
     def test_an_answer(self, session: Session) -> None:
         key, name = self.call(session)
-        assert list(session.receive(wire.Next(name, {"data": {"x": 1}}))) == [Answer(key, {"x": 1})]
+        assert list(session.receive(result(name, {"data": {"x": 1}}))) == [Answer(key, {"x": 1})]
         assert list(session.receive(wire.Complete(name))) == []
 
     @pytest.mark.parametrize(
@@ -313,7 +317,7 @@ class TestCalls:
     )
     def test_an_answer_with_errors(self, session: Session, payload: dict[str, Any]) -> None:
         _, name = self.call(session)
-        [ended] = session.receive(wire.Next(name, payload))
+        [ended] = session.receive(result(name, payload))
         assert isinstance(ended, Ended)
         assert isinstance(ended.error, OperationFailed)
         assert ended.error.data == payload.get("data")
@@ -354,7 +358,7 @@ class TestCalls:
     def test_forgotten_it_is_completed(self, session: Session) -> None:
         key, name = self.call(session)
         assert said(session.forget(key)) == [{"type": "complete", "id": name}]
-        assert list(session.receive(wire.Next(name, {"data": {"x": 1}}))) == []
+        assert list(session.receive(result(name, {"data": {"x": 1}}))) == []
 
 
 @pytest.mark.parametrize(

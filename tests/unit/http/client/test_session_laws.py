@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from incident_manager.http.client import wire
-from incident_manager.http.client.session import Deliver, Output, Say, Session
+from incident_manager.http.client.message import Message
+from incident_manager.http.client.outputs import Deliver, Output, Say
+from incident_manager.http.client.session import Session
 
 PIN = "{ cursor }"
 
@@ -35,7 +37,7 @@ class Journal:
             payload = frame["payload"]
             if payload["query"] == PIN:
                 data = {"cursor": f"e:{self.head}"}
-                self.flight.append(wire.Next(frame["id"], {"data": data}))
+                self.flight.append(wire.Next(frame["id"], Message(data)))
                 self.flight.append(wire.Complete(frame["id"]))
             else:
                 offset = int(payload["extensions"]["cursor"][2:])
@@ -49,15 +51,13 @@ class Journal:
         for name, position in self.positions.items():
             for offset in range(position + 1, self.head + 1):
                 data = {"newIncidents": {"title": "t"}}
-                extensions = {"cursor": f"e:{offset}"}
-                self.flight.append(wire.Next(name, {"data": data, "extensions": extensions}))
+                self.flight.append(wire.Next(name, Message(data, cursor=f"e:{offset}")))
             self.positions[name] = self.head
 
     def beat(self) -> None:
         for name, position in self.positions.items():
             data = {"incidentUpdates": {"updateType": "HEARTBEAT"}}
-            payload = {"data": data, "extensions": {"cursor": f"e:{position}"}}
-            self.flight.append(wire.Next(name, payload))
+            self.flight.append(wire.Next(name, Message(data, cursor=f"e:{position}")))
 
 
 class World:

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from incident_manager.http.client import wire
+from incident_manager.http.client.message import Message
 from incident_manager.http.messages import (
     Complete,
     ConnectionInit,
@@ -22,7 +23,7 @@ from incident_manager.http.messages import (
     [
         ('{"type":"connection_ack"}', wire.Ack()),
         ('{"type":"connection_ack","payload":{"x":1}}', wire.Ack()),
-        ('{"type":"next","id":"1","payload":{"data":{}}}', wire.Next("1", {"data": {}})),
+        ('{"type":"next","id":"1","payload":{"data":{}}}', wire.Next("1", Message({}))),
         (
             '{"type":"error","id":"1","payload":[{"message":"m"}]}',
             wire.Error("1", [{"message": "m"}]),
@@ -52,6 +53,10 @@ def test_each_frame_of_a_server(text: str, frame: wire.Frame) -> None:
         '{"type":"next","id":1,"payload":{}}',
         '{"type":"next","id":"1","payload":[]}',
         '{"type":"next","id":"1"}',
+        '{"type":"next","id":"1","payload":{"data":[]}}',
+        '{"type":"next","id":"1","payload":{"errors":["x"]}}',
+        '{"type":"next","id":"1","payload":{"extensions":{"cursor":7}}}',
+        '{"type":"next","id":"1","payload":{"extensions":{"gap":{"from":"a:1"}}}}',
         '{"type":"error","id":"1","payload":{}}',
         '{"type":"error","id":"1","payload":["x"]}',
         '{"type":"ping","payload":[]}',

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,7 +60,7 @@ def test_a_short_state(state: str) -> None:
 
 
 def test_lines() -> None:
-    fields = {"severity": "P1", "alertCount": 3, "assignees": ["ann", "bob"]}
+    fields: dict[str, Any] = {"severity": "P1", "alertCount": 3, "assignees": ["ann", "bob"]}
     identity = row().id
     assert line_of(update(kind="ASSIGNED", **fields)) == (
         f"00:33:20Z ASSIGNED      P1 NEW           incident 1 (3 alerts) [tests] -> ann, bob"
