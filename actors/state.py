@@ -37,9 +37,6 @@ class _Layered(Generic[K, V]):
     def __setitem__(self, key: K, value: V) -> None:
         self._scratch[key] = value
 
-    def __len__(self) -> int:
-        return len(self._kept)
-
     def forget(self, key: K) -> None:
         """Know nothing of a key: it must be loaded again before it is looked up."""
         self._scratch.pop(key, None)

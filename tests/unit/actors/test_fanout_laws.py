@@ -106,6 +106,7 @@ HAPPENINGS = st.builds(
             "trim to 3",
             "lose an answer",
             "refuse a batch",
+            "refuse a read",
             "hold a read",
             "hold the hub",
             "hold the hub",
@@ -208,8 +209,10 @@ class Play:
                 stage.nursery.start_soon(self.trim, int(keep))
             case ["lose", *_]:
                 faults.add("after", "append", losing())
-            case ["refuse", *_]:
+            case ["refuse", "a", "batch"]:
                 faults.add("before", "append", refusing())
+            case ["refuse", "a", "read"]:
+                faults.add("before", "read_after", refusing())
             case ["hold", "a", "read"]:
                 self.gates.append(faults.gate("before", "read_after"))
             case ["hold", "the", "hub"]:  # it learns only that the head moved, and reads slowly
@@ -241,6 +244,8 @@ class Play:
     async def finish(self) -> None:
         self.stage.faults.clear()
         self.let_go()
+        await self.stage.settle()
+        self.stage.clock.jump(60)  # those whom the journal has refused try again
         await self.stage.read_all()
 
 

@@ -244,3 +244,11 @@ def test_an_alert_that_belongs_to_nothing_is_still_an_alert() -> None:
     assert not matches(stream, StreamFilter(states=frozenset(IncidentState)), alone)
     assert not matches(stream, StreamFilter(active_only=True), alone)
     assert not matches(stream, StreamFilter(assigned_to="kim"), alone)
+
+
+def test_the_index_finds_who_wants_an_alert_that_belongs_to_nothing() -> None:
+    alone = Record(1, 1, "rae", "rae", Kind.ALERT, None, alert=make_alert(severity=Severity.P0))
+    index = FilterIndex[str](StreamField.ALERTS)
+    index.add(StreamFilter(severities=frozenset({Severity.P0})), "severe")
+    index.add(StreamFilter(incident_ids=frozenset({"1"})), "bound")
+    assert [*index.match(alone)] == ["severe"]

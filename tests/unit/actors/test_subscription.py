@@ -10,6 +10,7 @@ from incident_manager.actors.ports import Gap
 from incident_manager.actors.streams import StreamField, StreamFilter
 from incident_manager.actors.vocabulary import Severity
 from unit.actors.fakes import Event, FakeShape, FakeSink
+from unit.actors.faults import losing, refusing
 from unit.actors.stage import Stage, open_stage
 from unit.actors.support import make_submit
 
@@ -284,3 +285,37 @@ async def test_without_an_interval_there_are_no_beats(stage: Stage, mock_clock: 
     mock_clock.jump(1000)
     await stage.read_all()
     assert client.sink.log == []
+
+
+@pytest.mark.parametrize("what", ["read_after", "bounds"])
+async def test_a_journal_that_cannot_be_read_now_is_tried_again_and_nothing_is_skipped(
+    what: str, mock_clock: MockClock
+) -> None:
+    async with open_stage(mock_clock, ring=1) as stage:
+        await post(stage, 4)
+        for _ in range(2):
+            stage.faults.add("before", what, refusing())
+        client = stage.subscribe(cursor=Cursor(stage.store.epoch, 0))
+        await stage.read_all()
+        assert client.sink.offsets == []
+        for _ in range(2):
+            mock_clock.jump(60)
+            await stage.read_all()
+        assert client.sink.offsets == [1, 2, 3, 4]
+        assert client.sub.live
+
+
+async def test_a_hub_that_cannot_read_now_tries_again_and_keeps_its_seats(
+    mock_clock: MockClock,
+) -> None:
+    async with open_stage(mock_clock) as stage:
+        client = stage.subscribe()
+        await stage.settle()
+        stage.faults.add("after", "append", losing())
+        stage.faults.add("before", "read_after", refusing())
+        await post(stage, 2)
+        assert client.sub.live
+        mock_clock.jump(60)
+        await stage.read_all()
+        assert client.sink.offsets == [1, 2]
+        assert stage.hub.catchups == 0
