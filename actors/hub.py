@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import trio
 
+from incident_manager.actors.deliveries import Deliveries
 from incident_manager.actors.journal.base import Journal, JournalUnavailable
 from incident_manager.actors.model import Record
 from incident_manager.actors.ports import Outlet, Shape, Sink
@@ -58,10 +59,17 @@ class Hub:
     """The handle of the hub: it outlives the actor.
 
     ``head`` is the newest offset that is known to be written; ``position`` the newest whose
-    fan-out is done.
+    fan-out is done; ``latency`` how long events take to their subscribers.
     """
 
-    def __init__(self, journal: Journal, projections: Projections, *, ring: int = _RING) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        projections: Projections,
+        *,
+        ring: int = _RING,
+        latency: Deliveries | None = None,
+    ) -> None:
         self._journal = journal
         self._projections = projections
         self._ring = Ring(ring)
@@ -69,6 +77,7 @@ class Hub:
         self._news = trio.Event()
         self._moved = trio.Event()
         self._touched: dict[Outlet, None] = {}
+        self.latency = Deliveries() if latency is None else latency
         self.epoch = ""
         self.head = 0
         self.position = 0
@@ -78,6 +87,7 @@ class Hub:
         self.deliveries = 0
         self.catchups = 0
         self.recovered = 0
+        self.unrecovered = 0
         self.gaps = 0
 
     def announce(self, head: int, records: Sequence[Record]) -> None:
@@ -120,7 +130,12 @@ class Hub:
                 self._clear()
 
     def _statistics(self) -> dict[str, object]:
+        waiting = self._ring.after(self.position, 1)
+        oldest = max(0, self.latency.clock() - waiting[0].time) / 1_000_000 if waiting else 0.0
         return {
+            "mailbox_depth": self.head - self.position,
+            "mailbox_capacity": self._ring.capacity,
+            "oldest_message_seconds": oldest,
             "messages_handled": self.events,
             "deliveries": self.deliveries,
             "seats": self.seats,
@@ -142,7 +157,11 @@ class Hub:
                 self._tell_moved()
                 return
         for record in records:
-            self._fan_out(record)
+            self.latency.subject = record
+            try:
+                self._fan_out(record)
+            finally:
+                self.latency.subject = None
             self.position = record.offset
             self.events += 1
             if len(self._touched) >= _READ:

@@ -15,9 +15,10 @@ class Ring:
     What is no longer here is in the journal.
     """
 
-    __slots__ = ("_records",)
+    __slots__ = ("_records", "capacity")
 
     def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
         self._records: deque[Record] = deque(maxlen=capacity)
 
     def extend(self, records: Sequence[Record]) -> None:

@@ -44,8 +44,8 @@ class Subscription:
         heartbeat: seconds between HEARTBEAT payloads, or None for none.
     """
 
-    __slots__ = ("_beat", "_control", "_cursor", "_heartbeat", "_position", "_seat", "_streams",
-                 "_told", "shape", "sink", "wanted")  # fmt: skip
+    __slots__ = ("_beat", "_control", "_cursor", "_fresh_after", "_heartbeat", "_position",
+                 "_seat", "_streams", "_told", "shape", "sink", "wanted")  # fmt: skip
 
     def __init__(
         self,
@@ -69,6 +69,8 @@ class Subscription:
         self._seat: Seat | None = None
         # Without a cursor the stream starts here and now, not when its task first runs.
         self._position = streams.hub.head if streams.hub.running and cursor is None else -1
+        # What is before that, a resuming client has missed: how late it comes says nothing.
+        self._fresh_after = self._position
 
     @property
     def live(self) -> bool:
@@ -116,7 +118,9 @@ class Subscription:
         self._position = start.position
         hub = self._streams.hub
         hub.epoch = bounds.epoch  # the hub may not have come so far yet
+        self._fresh_after = bounds.head
         if start.gap is not None:
+            hub.unrecovered += 1
             hub.gaps += 1
             self.sink.lost(start.gap)
         elif start.recovered:
@@ -166,7 +170,7 @@ class Subscription:
             for record in records:
                 if matches(self.shape.field, self.wanted, record):
                     payload = await self._project(record)
-                    if not self.sink.offer(payload):
+                    if not self._offer(record, payload):
                         full = True
                         break
                 self._position = record.offset
@@ -177,6 +181,14 @@ class Subscription:
             await self.sink.drained()
         await trio.lowlevel.checkpoint()
         self._pulse()
+
+    def _offer(self, record: Record, payload: bytes) -> bool:
+        latency = self._streams.hub.latency
+        latency.subject = record if record.offset > self._fresh_after else None
+        try:
+            return self.sink.offer(payload)
+        finally:
+            latency.subject = None
 
     async def _next(self) -> Sequence[Record]:
         hub = self._streams.hub

@@ -17,6 +17,7 @@ from attrs import field, frozen
 
 from incident_manager.actors.answers import Caller, IdempotencyKey
 from incident_manager.actors.commands import Command
+from incident_manager.actors.deliveries import Deliveries
 from incident_manager.actors.hub import Hub
 from incident_manager.actors.journal.base import OpenJournal
 from incident_manager.actors.journal.keeper import Keeper, Retention
@@ -95,7 +96,7 @@ async def open_system(
     keeper = Keeper(opener, retention=settings.retention, clock=clock)
     made = projector(keeper)
     projections = Projections(made)
-    hub = Hub(keeper, projections)
+    hub = Hub(keeper, projections, latency=Deliveries(clock))
     registry = Registry(keeper, hub.announce, window=settings.window, clock=clock)
     connections = DynamicSupervisor("connections", shutdown=5.0)
     specs = [

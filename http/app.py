@@ -78,7 +78,9 @@ class Application:
     def gateway(self) -> Gateway:
         """The shared state of its doors."""
         if self._gateway is None:
-            self._gateway = Gateway(self.settings, Authenticator.from_settings(self.settings))
+            self._gateway = Gateway(
+                self.settings, Authenticator.from_settings(self.settings), guard=self.guard
+            )
             self._http = create_quart(self._gateway)
         return self._gateway
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import trio
 
 from incident_manager.http.auth import AuthError, Principal, authorization_from_init
+from incident_manager.http.counters import Eviction
 from incident_manager.http.gateway import Gateway, Phase
 from incident_manager.http.operations import Operations
 from incident_manager.http.outbox import Outbox
@@ -27,12 +28,14 @@ from incident_manager.http.protocol import (
     Subscribe,
     Terminate,
 )
+from incident_manager.http.trace import read_traceparent
 from incident_manager.supervision import Child, DynamicSupervisor
 
 __all__ = ["Connection", "close_code", "close_connections"]
 
 _log = logging.getLogger(__name__)
 
+_MISTAKES = 4400  # from here on a close tells of the client's mistake
 _CLOSE_GRACE = 5.0  # seconds a client has to answer a close
 
 Receive = Callable[[], Awaitable[Mapping[str, object]]]
@@ -64,6 +67,7 @@ class Connection:
         "_child",
         "_children",
         "_gateway",
+        "_handled",
         "_operations",
         "_outbox",
         "_peer",
@@ -88,6 +92,7 @@ class Connection:
         self._protocol = Protocol(agreed=agreed, max_subscriptions=0)
         self._children = DynamicSupervisor(None, parent=child.node, shutdown=0)
         self._principal: Principal | None = None
+        self._handled = 0
         self._operations = Operations(gateway, self._protocol, outbox, self._children)
         child.observe(self.statistics)
         child.on_stop(self.go_away)
@@ -98,6 +103,7 @@ class Connection:
         return {
             "peer": self._peer,
             "principal": None if self._principal is None else self._principal.name,
+            "messages_handled": self._handled,
             "subscriptions": len(streams),
             "bytes_out": self._outbox.bytes_out,
             "backlog_bytes": self._outbox.size,
@@ -105,6 +111,16 @@ class Connection:
             "reading": sum(not stream.live for stream in streams),
             "lag_events": max((stream.lag for stream in streams), default=0),
         }
+
+    @property
+    def waiting(self) -> int:
+        """How many messages are in its outbox."""
+        return len(self._outbox)
+
+    @property
+    def subscriptions(self) -> int:
+        """How many subscriptions run on it."""
+        return len(self._operations.streams)
 
     def go_away(self) -> None:
         """The server stops."""
@@ -115,6 +131,8 @@ class Connection:
         self._close(self._protocol.close(code, reason))
 
     def _close(self, close: Close) -> None:
+        if close.code >= _MISTAKES:
+            self._gateway.counters.errors += 1
         self._operations.stop_all()
         self._outbox.end(close.code, close.reason)
         scope = self._child.scope
@@ -141,6 +159,7 @@ class Connection:
             if message["type"] == "websocket.disconnect":
                 return
             self._gateway.counters.messages_in += 1
+            self._handled += 1
             data = message.get("text")
             if data is None:
                 data = message.get("bytes")
@@ -157,6 +176,7 @@ class Connection:
         if late is not None:
             self._close(late)
         elif self._principal is not None:
+            self._gateway.counters.evictions[Eviction.EXPIRED] += 1
             self.end(CloseCode.FORBIDDEN, "The token has expired")
 
     def _expiry(self) -> float:
@@ -174,6 +194,7 @@ class Connection:
             case Ping(payload=payload):
                 self._ping(payload)
             case ConnectionInit(payload=payload):
+                self._operations.trace = read_traceparent((payload or {}).get("traceparent"))
                 self._initialise(payload)
             case Close():
                 self._close(event)

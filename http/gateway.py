@@ -17,8 +17,11 @@ from incident_manager.actors.model import Micros
 from incident_manager.actors.registry import Answered
 from incident_manager.actors.roles import Role
 from incident_manager.actors.system import System
+from incident_manager.http.active import ActiveIncidents
 from incident_manager.http.auth import Authenticator, Principal
+from incident_manager.http.counters import Counters
 from incident_manager.http.settings import Settings
+from incident_manager.http.transport import Guard
 from incident_manager.schema.documents import DocumentLimits
 from incident_manager.schema.operation import Preparer
 from incident_manager.schema.services import ComponentHealth, Health, HealthState, Me
@@ -38,17 +41,6 @@ class Phase(Enum):
     DRAINING = "draining"
     FAILED = "failed"
     """The supervisors have given up."""
-
-
-@define
-class Counters:
-    """Plain counts of what the doors do."""
-
-    connections: int = 0
-    refused: int = 0
-    messages_in: int = 0
-    messages_out: int = 0
-    bytes_out: int = 0
 
 
 def _preparer(gateway: "Gateway") -> Preparer:
@@ -88,6 +80,9 @@ class Gateway:
     connections: set["Connection"] = field(factory=set)
     """The open WebSocket connections."""
     counters: Counters = field(factory=Counters)
+    active: ActiveIncidents = field(factory=ActiveIncidents)
+    guard: Guard = field(factory=Guard)
+    """What holds its connections under Hypercorn."""
     started_at: float = field(factory=trio.current_time)
     serial: int = 0
 

@@ -14,13 +14,13 @@ from werkzeug.exceptions import MethodNotAllowed, NotAcceptable
 from werkzeug.http import parse_accept_header
 
 from incident_manager.actors.errors import ErrorCode
+from incident_manager.http.execution import execute, prepare
 from incident_manager.http.replies import JSON, json_reply, text_reply
 from incident_manager.http.rest.body import read_body
 from incident_manager.http.rest.problems import STATUS, FieldError, InvalidFields, Problem
 from incident_manager.http.serving import change_in_time, gateway, read_in_time, session
 from incident_manager.schema.build import sdl
 from incident_manager.schema.errors import OperationRefused, refusal
-from incident_manager.schema.execute import execute
 from incident_manager.schema.operation import Operation
 
 __all__ = ["GRAPHQL", "failure", "get", "media_type", "post", "read_request", "schema"]
@@ -116,7 +116,8 @@ async def schema() -> TrioResponse:
 
 async def _answer(wanted: GraphQLRequest, media: str) -> TrioResponse:
     try:
-        operation = gateway().preparer.prepare(
+        operation = prepare(
+            gateway(),
             wanted.query,
             wanted.operation_name,
             wanted.variables,
@@ -125,6 +126,7 @@ async def _answer(wanted: GraphQLRequest, media: str) -> TrioResponse:
         if operation.streams:
             raise refusal(ErrorCode.BAD_USER_INPUT, _STREAM, "query")
     except OperationRefused as refused:
+        gateway().counters.erred(refused.errors)
         status = 200 if media == JSON else STATUS[refused.code]
         return _reply({"errors": refused.errors}, status, media)
     if request.method != "POST" and operation.kind is not OperationType.QUERY:
@@ -137,9 +139,9 @@ async def _answer(wanted: GraphQLRequest, media: str) -> TrioResponse:
 async def _execute(operation: Operation) -> dict[str, Any]:
     if operation.kind is OperationType.MUTATION:
         with change_in_time():
-            return await execute(operation, session())
+            return await execute(gateway(), operation, session())
     with read_in_time():
-        return await execute(operation, session())
+        return await execute(gateway(), operation, session())
 
 
 def _reply(
@@ -160,4 +162,5 @@ def failure(problem: Problem) -> TrioResponse:
     except NotAcceptable:
         media = GRAPHQL
     body = {"errors": errors or [{"message": problem.detail, "extensions": extensions}]}
+    gateway().counters.erred(body["errors"])
     return _reply(body, problem.status, media, problem.headers)

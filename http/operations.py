@@ -11,13 +11,14 @@ from incident_manager.actors.cursor import Cursor, CursorError
 from incident_manager.actors.errors import ErrorCode, Unavailable
 from incident_manager.actors.subscription import Subscription
 from incident_manager.http.auth import Principal
+from incident_manager.http.execution import execute, prepare
 from incident_manager.http.frames import next_prefix
 from incident_manager.http.gateway import Gateway, Session
 from incident_manager.http.outbox import Outbox
 from incident_manager.http.protocol import Protocol, Subscribe
 from incident_manager.http.sink import SubscriptionSink
+from incident_manager.http.trace import read_traceparent
 from incident_manager.schema.errors import OperationRefused, refusal
-from incident_manager.schema.execute import execute
 from incident_manager.schema.operation import Operation
 from incident_manager.schema.subscription import subscribed
 from incident_manager.supervision import Child, DynamicSupervisor
@@ -42,7 +43,8 @@ class Operations:
     """What a client has asked for and what is not over yet.
 
     Subscriptions are counted against the contract's limit; of queries and mutations a bounded
-    number runs at a time, and :meth:`room` is waited in before more is read.
+    number runs at a time, and :meth:`room` is waited in before more is read. ``trace`` is the
+    ``traceparent`` of those that bring none of their own.
     """
 
     __slots__ = (
@@ -54,6 +56,7 @@ class Operations:
         "_protocol",
         "_running",
         "streams",
+        "trace",
     )
 
     def __init__(
@@ -67,6 +70,7 @@ class Operations:
         self._in_flight = 0
         self._fewer: trio.Event | None = None
         self.streams: dict[str, Subscription] = {}
+        self.trace: str | None = None
 
     async def room(self) -> None:
         """Wait until there is room for one more query or mutation."""
@@ -84,13 +88,17 @@ class Operations:
         """Begin an operation; a client's mistake is its ``error``."""
         payload = event.payload
         try:
-            operation = self._gateway.preparer.prepare(
-                payload.query, payload.operation_name, payload.variables, role=principal.role
+            operation = prepare(
+                self._gateway,
+                payload.query,
+                payload.operation_name,
+                payload.variables,
+                role=principal.role,
             )
             if operation.streams:
                 self._stream(event, operation)
             else:
-                session = self._gateway.session(principal)
+                session = self._gateway.session(principal, self._trace(payload.extensions))
                 self._begin(event, None, partial(self._execute, event, operation, session))
         except OperationRefused as refused:
             self._fail(event, refused)
@@ -99,8 +107,14 @@ class Operations:
 
     def _fail(self, event: Subscribe, refused: OperationRefused) -> None:
         frame = self._protocol.error(event.id, refused.errors, serial=event.serial)
+        self._gateway.counters.erred(refused.errors)
         if frame is not None:
+            self._gateway.counters.errors += 1
             self._outbox.write(frame)
+
+    def _trace(self, extensions: Mapping[str, object] | None) -> str | None:
+        own = None if extensions is None else read_traceparent(extensions.get("traceparent"))
+        return self.trace if own is None else own
 
     def _stream(self, event: Subscribe, operation: Operation) -> None:
         wanted = subscribed(operation)
@@ -162,7 +176,7 @@ class Operations:
 
     async def _execute(self, event: Subscribe, operation: Operation, session: Session) -> None:
         try:
-            result = await execute(operation, session)
+            result = await execute(self._gateway, operation, session)
             if self._protocol.is_live(event.id, event.serial):
                 self._outbox.write(next_prefix(event.id) + msgspec.json.encode(result) + b"}")
                 complete = self._protocol.complete(event.id, serial=event.serial)

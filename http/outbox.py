@@ -8,7 +8,9 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from incident_manager.http.gateway import Counters
+from incident_manager.actors.deliveries import Deliveries
+from incident_manager.actors.model import Record
+from incident_manager.http.counters import Counters
 
 __all__ = ["Outbox"]
 
@@ -30,6 +32,9 @@ class Outbox:
         "_draining",
         "_ending",
         "_frames",
+        "_fresh",
+        "_latency",
+        "_oldest",
         "_room",
         "_send",
         "_spawn",
@@ -40,10 +45,15 @@ class Outbox:
         "size",
     )
 
-    def __init__(self, send: Send, spawn: Spawn, limit: int, counters: Counters) -> None:
+    def __init__(
+        self, send: Send, spawn: Spawn, limit: int, counters: Counters, latency: Deliveries
+    ) -> None:
         self._send = send
         self._spawn = spawn
         self._counters = counters
+        self._latency = latency
+        self._oldest: Record | None = None
+        self._fresh = 0
         self._frames: deque[bytes] = deque()
         self._room: trio.Event | None = None
         self._draining = False
@@ -61,6 +71,11 @@ class Outbox:
         if self.size and self.size + len(frame) > self.limit:
             return False
         self._put(frame)
+        subject = self._latency.subject
+        if subject is not None:
+            self._fresh += 1
+            if self._oldest is None:
+                self._oldest = subject
         return True
 
     def write(self, frame: bytes) -> None:
@@ -68,6 +83,9 @@ class Outbox:
         if self._ending is None and not self.closed:
             self._put(frame)
             self.flush()
+
+    def __len__(self) -> int:
+        return len(self._frames)
 
     def _put(self, frame: bytes) -> None:
         self._frames.append(frame)
@@ -107,16 +125,11 @@ class Outbox:
     async def _drain(self) -> None:
         try:
             while self._frames:
-                frame = self._frames.popleft()
-                await self._send({"type": "websocket.send", "text": frame.decode()})
-                self.size = max(0, self.size - len(frame))
-                self.bytes_out += len(frame)
-                self._counters.messages_out += 1
-                self._counters.bytes_out += len(frame)
-                if self.size <= self.limit // 2:
-                    self._wake()
-                # After a disconnect the send returns at once, and would keep the loop for itself.
-                await trio.lowlevel.checkpoint()
+                oldest, fresh = self._oldest, self._fresh
+                self._oldest, self._fresh = None, 0
+                await self._pass()
+                if oldest is not None and not self.closed:
+                    self._latency.sent(oldest, fresh)
             if self._ending is not None:
                 code, reason = self._ending
                 self.close()
@@ -124,3 +137,19 @@ class Outbox:
                 await self._send({"type": "websocket.close", "code": code, "reason": reason})
         finally:
             self._draining = False
+
+    async def _pass(self) -> None:
+        """Send what is here now; what comes meanwhile is for the next time."""
+        left = len(self._frames)
+        while left and self._frames:  # closing drops them all
+            left -= 1
+            frame = self._frames.popleft()
+            await self._send({"type": "websocket.send", "text": frame.decode()})
+            self.size = max(0, self.size - len(frame))
+            self.bytes_out += len(frame)
+            self._counters.messages_out += 1
+            self._counters.bytes_out += len(frame)
+            if self.size <= self.limit // 2:
+                self._wake()
+            # After a disconnect the send returns at once, and would keep the loop for itself.
+            await trio.lowlevel.checkpoint()

@@ -183,7 +183,7 @@ class AuthSettings:
         Mapping[str, str],
         About("API keys: name to role and hash.", secret=True, pending=True),
     ] = field(factory=lambda: MappingProxyType({}), repr=False)
-    open_metrics: Annotated[bool, About("GET /metrics needs no token.", pending=True)] = False
+    open_metrics: Annotated[bool, About("GET /metrics needs no token.")] = False
 
 
 @frozen(kw_only=True)

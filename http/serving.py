@@ -8,9 +8,10 @@ import trio
 from quart import g, request
 
 from incident_manager.actors.errors import Unavailable
+from incident_manager.http.auth import Principal
 from incident_manager.http.gateway import Gateway, Session
 
-__all__ = ["PATIENCE", "change_in_time", "enter", "gateway", "read_in_time", "session"]
+__all__ = ["PATIENCE", "caller", "change_in_time", "enter", "gateway", "read_in_time", "session"]
 
 PATIENCE: Final = 30.0
 """Seconds that the system has for an answer."""
@@ -34,6 +35,12 @@ def session() -> Session:
     if found is None:
         raise RuntimeError(f"{request.endpoint} has no caller: its route names no role")
     return found
+
+
+def caller() -> Principal | None:
+    """Who asks; None where nobody needs to say who they are."""
+    found: Session | None = g.session
+    return None if found is None else found.principal
 
 
 @contextmanager

@@ -14,12 +14,12 @@ _FORM: Final = re.compile(
 )
 
 
-def read_traceparent(header: str | None) -> str | None:
+def read_traceparent(header: object) -> str | None:
     """The header's value if it is well-formed, else None: then there is no trace to go on with.
 
     Of a version after 00, which may say more, the part that version 00 has is kept.
     """
-    if header is None:
+    if not isinstance(header, str):
         return None
     text = header.strip()
     found = _FORM.match(text)

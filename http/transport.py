@@ -25,13 +25,14 @@ class Guard:
     """The open connections of one application.
 
     ``write_timeout`` is how long, in seconds, one write may take: whoever takes nothing for so
-    long is cut off.
+    long is cut off, and ``stalled`` counts them.
     """
 
-    __slots__ = ("_begun", "_context", "_streams", "write_timeout")
+    __slots__ = ("_begun", "_context", "_streams", "stalled", "write_timeout")
 
     def __init__(self, write_timeout: float = math.inf) -> None:
         self.write_timeout = write_timeout
+        self.stalled = 0
         self._streams: set[Stream] = set()
         self._begun = trio.Event()
         self._context: WorkerContext | None = None
@@ -107,6 +108,7 @@ class GuardedServer(TCPServer):
             else:
                 return
         if scope.cancelled_caught:
+            self._guard.stalled += 1
             await trio.aclose_forcefully(self.stream)
         await self.protocol.handle(Closed())
 

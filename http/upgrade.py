@@ -74,15 +74,23 @@ async def _serve(
         try:
             async with trio.open_nursery() as nursery:
                 limit = gateway.settings.limits.outbox_bytes
-                outbox = Outbox(send, nursery.start_soon, limit, gateway.counters)
+                outbox = Outbox(
+                    send,
+                    nursery.start_soon,
+                    limit,
+                    gateway.counters,
+                    system.hub.latency,
+                )
                 connection = Connection(
                     gateway, child, outbox, agreed=agreed, peer=_peer(scope.get("client"))
                 )
                 gateway.connections.add(connection)
                 gateway.counters.connections += 1
+                began = trio.current_time()
                 try:
                     await connection.run(receive)
                 finally:
+                    gateway.counters.lives.observe(trio.current_time() - began)
                     gateway.connections.discard(connection)
                     nursery.cancel_scope.cancel()
                     ended = outbox.ended

@@ -1,7 +1,7 @@
 """The Quart application: every route that is not a WebSocket, and the least role it asks for."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from attrs import frozen
@@ -11,7 +11,7 @@ from quart_trio.wrappers import TrioResponse
 
 from incident_manager.actors.errors import ErrorCode, Refused
 from incident_manager.actors.roles import Role
-from incident_manager.http import debug, graphql_http, health
+from incident_manager.http import debug, graphql_http, health, metrics
 from incident_manager.http.gateway import Gateway
 from incident_manager.http.hosts import is_rebound
 from incident_manager.http.ingest import views as ingest
@@ -28,6 +28,7 @@ _log: Final = logging.getLogger(__name__)
 
 _PROBLEM: Final = "application/problem+json"
 _GRAPHQL: Final = "/graphql"
+_METRICS: Final = "/metrics"
 _REBOUND: Final = "Without credentials the server answers to localhost and to addresses only."
 
 
@@ -63,6 +64,7 @@ ROUTES: Final = (
     Route("POST", _GRAPHQL, Role.VIEWER, graphql_http.post),
     Route("GET", _GRAPHQL, Role.VIEWER, graphql_http.get),
     Route("GET", "/graphql/schema", Role.VIEWER, graphql_http.schema),
+    Route("GET", _METRICS, Role.VIEWER, metrics.scrape),
     Route("GET", "/debug/actors", Role.ADMIN, debug.actors),
     Route("GET", "/debug/actors/<actor_id>", Role.ADMIN, debug.actor),
 )
@@ -71,12 +73,20 @@ ROUTES: Final = (
 _LEAST: Final = {route.endpoint: route.least for route in ROUTES}
 
 
+def _least(gateway: Gateway) -> Mapping[str, Role | None]:
+    """The role that each endpoint needs under these settings."""
+    opened = {f"GET {_METRICS}": None} if gateway.settings.auth.open_metrics else {}
+    return {**_LEAST, **opened}
+
+
 def create_quart(gateway: Gateway) -> QuartTrio:
     """The application for ``http`` scopes. It needs no lifespan, and runs nothing of its own."""
     app = QuartTrio("incident_manager", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = gateway.settings.server.max_body_bytes
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
+    metrics.count_requests(app, gateway)
+    roles = _least(gateway)
     for route in ROUTES:
         app.add_url_rule(route.path, route.endpoint, route.view, methods=[route.method])
 
@@ -85,9 +95,8 @@ def create_quart(gateway: Gateway) -> QuartTrio:
         if is_rebound(gateway.settings, request.headers.get("Host")):
             raise Refused(ErrorCode.FORBIDDEN, _REBOUND, "Host")
         endpoint = request.endpoint
-        least = None if endpoint is None else _LEAST[endpoint]
+        least = None if endpoint is None else roles[endpoint]
         if least is None or request.method == "OPTIONS":
-            enter(gateway, None)
             return
         principal = gateway.authenticator.authenticate(request.headers.get("Authorization"))
         principal.require(least)

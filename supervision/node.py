@@ -118,6 +118,11 @@ class Node:
         self.overrun = False
         self.mark(state)
 
+    def restarted(self) -> None:
+        """Count a restart, here and in the tree."""
+        self.restarts += 1
+        self.tree.restarts[self.kind] += 1
+
     def mark(self, state: NodeState) -> None:
         """Set the state and tell the watchers."""
         self.state = state

@@ -261,7 +261,7 @@ class Supervisor:
         slot.ready_at = None
         slot.node.stats = None
         if slot.launched:
-            slot.node.restarts += 1
+            slot.node.restarted()
         slot.launched = True
         slot.node.begin(NodeState.STARTING)
         ready = Readiness(slot, self._is_ready)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import trio
@@ -36,9 +37,12 @@ class Tree:
             application can log it. It must not block. What it raises is recorded as the root's
             last failure.
         wall: the wall clock, seconds since the epoch.
+
+    Attributes:
+        restarts: how often children of a kind were started again, also of those that are gone.
     """
 
-    __slots__ = ("_on_failure", "_watches", "root", "wall")
+    __slots__ = ("_on_failure", "_watches", "restarts", "root", "wall")
 
     def __init__(
         self,
@@ -49,6 +53,7 @@ class Tree:
         self._on_failure = on_failure
         self._watches: set[Watch] = set()
         self.wall = wall
+        self.restarts: Counter[str] = Counter()
         self.root = Node(self, "root", "supervisor", None)
 
     def find(self, node_id: str) -> Node | None:

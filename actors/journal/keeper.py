@@ -5,12 +5,15 @@ outlives a crash: reads wait until the journal is open again, writes are refused
 """
 
 import logging
+import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeVar
 
 import trio
 from attrs import frozen
 
+from incident_manager.actors.histogram import Histogram
 from incident_manager.actors.journal.base import (
     Append,
     Bounds,
@@ -31,7 +34,8 @@ from incident_manager.actors.journal.reads import (
     Stats,
     TimelinePage,
 )
-from incident_manager.actors.model import Alert, Incident, Micros
+from incident_manager.actors.model import Alert, Incident, Micros, Record
+from incident_manager.actors.vocabulary import IncidentState, Severity
 from incident_manager.supervision import Child
 
 __all__ = ["Keeper", "Retention"]
@@ -50,7 +54,11 @@ class Retention:
 
 
 class Keeper:
-    """The handle of the journal actor, and the port through which everybody uses the journal."""
+    """The handle of the journal actor, and the port through which everybody uses the journal.
+
+    ``append_seconds`` are the times of the transactions, ``entered`` how often an incident has come
+    into a state (with the severity that it had then), ``joined`` the alerts that joined one.
+    """
 
     def __init__(
         self,
@@ -69,6 +77,9 @@ class Keeper:
         self._failure: str | None = None
         self._appends = 0
         self._records = 0
+        self.append_seconds = Histogram()
+        self.entered: Counter[tuple[Severity, IncidentState]] = Counter()
+        self.joined = 0
 
     async def run(
         self, child: Child, *, task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED
@@ -154,14 +165,25 @@ class Keeper:
     async def append(self, batch: Append) -> None:
         """As the port says; refused while the journal is not open."""
         journal = self._writable()
+        began = time.perf_counter()
         try:
             await journal.append(batch)
         except JournalUnavailable as failure:
             self._failed(failure)
             raise
+        self.append_seconds.observe(time.perf_counter() - began)
         self._works()
         self._appends += 1
         self._records += len(batch.records)
+        self._count(batch.records)
+
+    def _count(self, records: Iterable[Record]) -> None:
+        for record in records:
+            incident, before, alert = record.incident, record.before, record.alert
+            if incident is not None and (before is None or before.state is not incident.state):
+                self.entered[incident.severity, incident.state] += 1
+            if alert is not None and alert.deduplicated:
+                self.joined += 1
 
     def _writable(self) -> Journal:
         if self._journal is None:

@@ -7,7 +7,8 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incident_manager.http.gateway import Counters
+from incident_manager.actors.deliveries import Deliveries
+from incident_manager.http.counters import Counters
 from incident_manager.http.outbox import Outbox
 
 
@@ -35,7 +36,7 @@ class Wire:
 
 
 def outbox(wire: Wire, limit: int = 10) -> Outbox:
-    return Outbox(wire.send, wire.spawn, limit, Counters())
+    return Outbox(wire.send, wire.spawn, limit, Counters(), Deliveries())
 
 
 async def test_what_is_offered_leaves_in_order_after_a_flush(nursery: trio.Nursery) -> None:
@@ -131,7 +132,7 @@ async def test_a_send_that_never_waits_leaves_the_loop_to_others(nursery: trio.N
     async def send(message: dict[str, object]) -> None:
         turns.append(len(turns))
 
-    box = Outbox(send, nursery.start_soon, 1000, Counters())
+    box = Outbox(send, nursery.start_soon, 1000, Counters(), Deliveries())
     for _ in range(50):
         assert box.offer(b"x")
     box.flush()
@@ -172,7 +173,7 @@ def test_the_counters_are_of_all_connections() -> None:
         async with trio.open_nursery() as nursery:
             for _ in range(2):
                 wire = Wire(nursery)
-                Outbox(wire.send, wire.spawn, 10, counters).write(b"abc")
+                Outbox(wire.send, wire.spawn, 10, counters, Deliveries()).write(b"abc")
 
     trio.run(run)
     assert (counters.messages_out, counters.bytes_out) == (2, 6)

@@ -5,8 +5,9 @@ import json
 import trio
 
 from incident_manager.actors.cursor import Cursor
+from incident_manager.actors.deliveries import Deliveries
 from incident_manager.actors.ports import Gap
-from incident_manager.http.gateway import Counters
+from incident_manager.http.counters import Counters
 from incident_manager.http.outbox import Outbox
 from incident_manager.http.sink import SubscriptionSink
 
@@ -20,7 +21,7 @@ def make(nursery: trio.Nursery, *, tells: bool = True, limit: int = 10_000):
         sent.append(json.loads(str(message["text"])))
 
     return SubscriptionSink(
-        Outbox(send, nursery.start_soon, limit, Counters()), 'a"b', tells=tells
+        Outbox(send, nursery.start_soon, limit, Counters(), Deliveries()), 'a"b', tells=tells
     ), sent
 
 

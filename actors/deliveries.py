@@ -1,0 +1,43 @@
+"""How long events take from their acceptance to the clients, measured once for each flush."""
+
+import time
+from collections.abc import Callable
+
+from incident_manager.actors.histogram import Example, Histogram
+from incident_manager.actors.model import Micros, Record
+
+__all__ = ["Deliveries"]
+
+
+def _wall_clock() -> Micros:
+    return time.time_ns() // 1000
+
+
+class Deliveries:
+    """The measure that the fan-out and all outboxes share.
+
+    ``subject`` is the event whose payloads are offered to sinks this moment, None between events
+    and for what is no news: what a resuming client missed, heartbeats. Whoever offers sets it, and
+    takes it away before anybody else can run. An outbox notes the first subject since it last sent,
+    and says when all of that is sent: one look at the clock for many frames.
+    """
+
+    __slots__ = ("clock", "latency", "subject")
+
+    def __init__(self, clock: Callable[[], Micros] = _wall_clock) -> None:
+        self.clock = clock
+        self.latency = Histogram()
+        self.subject: Record | None = None
+
+    def sent(self, oldest: Record, frames: int) -> None:
+        """So many frames are with the kernel, the oldest of them of this event.
+
+        All are counted with the delay of the oldest, so none with too little. A clock that was
+        set back counts as no delay.
+        """
+        now = self.clock()
+        delay = max(0, now - oldest.time) / 1_000_000
+        bucket = self.latency.observe(delay, frames)
+        trace = oldest.trace
+        if trace is not None and int(trace[-2:], 16) & 1:  # sampled: there is something to look at
+            self.latency.illustrate(bucket, Example(trace[3:35], delay, now / 1_000_000))

@@ -1,0 +1,78 @@
+"""``GET /metrics``: Prometheus' text format, or OpenMetrics where it is asked for."""
+
+import time
+from collections.abc import Iterable
+from typing import Final
+
+import trio
+from attrs import frozen
+from prometheus_client import Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+from quart import g, request
+from quart_trio import QuartTrio
+from quart_trio.wrappers import TrioResponse
+
+from incident_manager.actors.errors import ErrorCode, Refused
+from incident_manager.http.figures import Figures
+from incident_manager.http.gateway import Gateway
+from incident_manager.http.serving import caller, enter, gateway
+
+__all__ = ["count_requests", "scrape"]
+
+_OPEN: Final = "application/openmetrics-text"
+_END: Final = b"# EOF\n"
+
+
+@frozen(eq=False)
+class _One(Collector):
+    """A collector of one metric."""
+
+    metric: Metric
+
+    def collect(self) -> Iterable[Metric]:
+        return (self.metric,)
+
+
+async def scrape() -> TrioResponse:
+    """Every metric, also while the system does not run.
+
+    They are of all incidents, so who is confined to some may not see them.
+    """
+    who = caller()
+    if who is not None and who.selectors:
+        raise Refused(
+            ErrorCode.FORBIDDEN,
+            "The metrics are of all incidents; the token is confined to some (claim selectors).",
+        )
+    served = gateway()
+    system = served.system
+    active = None if system is None else await served.active.read(system.journal)
+    encode, media_type = choose_encoder(",".join(request.headers.getlist("Accept")))
+    parts: list[bytes] = []
+    for metric in Figures(served, active).collect():
+        parts.append(encode(_One(metric)).removesuffix(_END))
+        await trio.lowlevel.checkpoint()  # the streams wait for one metric at most, not for all
+    if media_type.startswith(_OPEN):
+        parts.append(_END)
+    response = TrioResponse(b"".join(parts), content_type=media_type)
+    response.headers["Vary"] = "Accept"
+    return response
+
+
+def count_requests(app: QuartTrio, gateway: Gateway) -> None:
+    """Have every request of ``app`` counted; before anything else is done with it."""
+
+    async def begin() -> None:
+        enter(gateway, None)
+        g.began = time.perf_counter()
+
+    async def end(response: TrioResponse) -> TrioResponse:
+        rule = request.url_rule
+        route = None if rule is None else rule.rule
+        seconds = time.perf_counter() - g.began
+        gateway.counters.request(request.method, route, response.status_code, seconds)
+        return response
+
+    app.before_request(begin)
+    app.after_request(end)
