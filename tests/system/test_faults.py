@@ -75,10 +75,28 @@ class Fault:
 @pytest.mark.parametrize(
     ("actor", "owner", "step", "call", "after"),
     [
-        pytest.param("registry", Registry, "_settle", 1, False, id="registry-while-it-decides"),
+        pytest.param(
+            "registry",
+            Registry,
+            "_settle",
+            1,
+            False,
+            id="registry-while-it-decides",
+            marks=pytest.mark.slow,
+        ),
         pytest.param("registry", SqliteJournal, "append", 1, True, id="registry-at-the-commit"),
-        pytest.param("registry", WorkingSet, "adopt", 1, False, id="registry-after-the-commit"),
-        pytest.param("hub", Hub, "_publish", 1, False, id="hub-before-an-event"),
+        pytest.param(
+            "registry",
+            WorkingSet,
+            "adopt",
+            1,
+            False,
+            id="registry-after-the-commit",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "hub", Hub, "_publish", 1, False, id="hub-before-an-event", marks=pytest.mark.slow
+        ),
         pytest.param("hub", SubscriptionSink, "offer", 100, False, id="hub-inside-an-event"),
         pytest.param("journal", Keeper, "_keep_house", 1, False, id="journal"),
     ],

@@ -43,7 +43,9 @@ async def refused(place: Place, **settings: object) -> str:
     return line
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 async def test_a_signal_closes_everybody_1001(tmp_path: Path, number: signal.Signals) -> None:
     async with (
         run(tmp_path) as server,
