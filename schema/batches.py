@@ -1,8 +1,8 @@
 """Batches: what many tasks ask for one by one is read at once.
 
-The first who asks waits until a whole tick of Trio has passed in which nobody asked for more,
-and then reads for all. A task that is cancelled while it reads leaves that to another one that
-waits. Nothing is kept: who asks when a batch is closed begins the next.
+The first who asks waits until nobody asks for more, and then reads for all. A task that is
+cancelled while it reads leaves that to another one that waits. Nothing is kept: who asks when
+a batch is closed begins the next.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -10,53 +10,13 @@ from typing import Final, Generic, TypeVar
 
 import trio
 
-from incident_manager.actors.errors import ErrorCode, Refused
+from incident_manager.schema.tally import Tally
 
-__all__ = ["Batches", "Tally"]
+__all__ = ["Batches"]
 
 T = TypeVar("T")
 
 _STEP: Final = 1_000
-
-
-class Tally:
-    """What all the batches of one execution have in common: how much was asked for and given.
-
-    Each list is short, but lists inside lists multiply: so ``most`` bounds the objects of all.
-    """
-
-    __slots__ = ("_asked", "_given", "_most")
-
-    def __init__(self, most: int) -> None:
-        self._asked = 0
-        self._given = 0
-        self._most = most
-
-    def ask(self) -> None:
-        """Somebody asks for something."""
-        self._asked += 1
-
-    async def quiet(self) -> None:
-        """Wait until a tick has passed in which nobody asked."""
-        seen = -1
-        while seen != self._asked:
-            seen = self._asked
-            await trio.lowlevel.checkpoint()
-
-    def give(self, objects: int) -> None:
-        """Somebody is given so many objects. Raises Refused beyond what there may be."""
-        self.check(objects)
-        self._given += objects
-
-    def check(self, objects: int) -> None:
-        """Raise Refused with COMPLEXITY_LIMITED if so many more would be too many."""
-        if self._given + objects > self._most:
-            raise Refused(
-                ErrorCode.COMPLEXITY_LIMITED,
-                f"The relations of this operation have more than {self._most} objects:"
-                " ask for fewer with first.",
-                "first",
-            )
 
 
 class _Batch(Generic[T]):
@@ -98,11 +58,11 @@ class Batches(Generic[T]):
 
         Raises what ``read`` raises, to all who wait for it, and Refused beyond the tally.
         """
+        self._tally.ask()
         batch = self._open
         if batch is None:
             batch = self._open = _Batch()
         batch.keys[key] = None
-        self._tally.ask()
         while not batch.over:
             if batch.led:
                 await batch.moved.wait()
@@ -110,6 +70,7 @@ class Batches(Generic[T]):
                 await self._lead(batch)
         if batch.failure is not None:
             raise batch.failure
+        await self._tally.turn()
         found = batch.found.get(key)
         if found is not None:
             self._tally.give(self._size(found))

@@ -6,6 +6,7 @@ from attrs import frozen
 
 from incident_manager.schema.loaders import Loaders
 from incident_manager.schema.services import Sources
+from incident_manager.schema.tally import REQUEST, Most
 
 __all__ = ["Context", "new_context"]
 
@@ -21,6 +22,6 @@ class Context(Generic[S_co]):
     loaders: Loaders
 
 
-def new_context(services: S) -> Context[S]:
-    """The context of one execution."""
-    return Context(services, Loaders(services))
+def new_context(services: S, most: Most = REQUEST) -> Context[S]:
+    """The context of one execution, which may take so much."""
+    return Context(services, Loaders(services, most))

@@ -9,7 +9,7 @@ from graphql import GraphQLError
 from incident_manager.actors.errors import ErrorCode, Refused, Unavailable
 from incident_manager.actors.journal.base import JournalUnavailable
 
-__all__ = ["OperationRefused", "format_error", "refusal", "root_cause"]
+__all__ = ["Formatted", "OperationRefused", "format_error", "refusal", "refusal_of", "root_cause"]
 
 Formatted = dict[str, Any]
 """``message``, ``extensions`` with ``code`` (and ``field``), and ``locations`` and ``path``."""
@@ -36,6 +36,11 @@ class OperationRefused(Exception):
 def refusal(code: ErrorCode, message: str, field: str | None = None) -> OperationRefused:
     """A refusal for one reason."""
     return OperationRefused([_formatted(message, code, field)])
+
+
+def refusal_of(refused: Refused) -> OperationRefused:
+    """The same for what is refused below."""
+    return refusal(refused.code, refused.message, refused.field)
 
 
 def format_error(error: GraphQLError, code: ErrorCode | None = None) -> Formatted:

@@ -4,10 +4,10 @@ A page of incidents with three relations takes three reads more, however long it
 """
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from incident_manager.actors.model import Alert, Incident
-from incident_manager.schema.batches import Batches, Tally
+from incident_manager.schema.batches import Batches
 from incident_manager.schema.pages import refused
 from incident_manager.schema.relations import (
     CommentConnection,
@@ -17,15 +17,13 @@ from incident_manager.schema.relations import (
     timeline_connection,
 )
 from incident_manager.schema.services import Sources
+from incident_manager.schema.tally import REQUEST, Most, Tally
 
 __all__ = ["Loaders"]
 
 T = TypeVar("T")
 
 _Keys = Sequence[str]
-
-_MOST: Final = 50_000
-"""More objects than this no execution gets by its relations."""
 
 
 class Loaders:
@@ -34,11 +32,11 @@ class Loaders:
     All raise Refused where there would be too much altogether, and what the journal raises.
     """
 
-    __slots__ = ("_batches", "_sources", "_tally")
+    __slots__ = ("_batches", "_sources", "tally")
 
-    def __init__(self, sources: Sources, *, most: int = _MOST) -> None:
+    def __init__(self, sources: Sources, most: Most = REQUEST) -> None:
+        self.tally = Tally(most)
         self._sources = sources
-        self._tally = Tally(most)
         self._batches: dict[Hashable, Batches[Any]] = {}
 
     async def incident(self, incident_id: str) -> Incident | None:
@@ -101,5 +99,5 @@ class Loaders:
     ) -> Batches[T]:
         found = self._batches.get(name)
         if found is None:
-            found = self._batches[name] = Batches(self._tally, read, size)
+            found = self._batches[name] = Batches(self.tally, read, size)
         return found

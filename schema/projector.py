@@ -12,12 +12,13 @@ from incident_manager.actors.model import Micros, Record
 from incident_manager.actors.ports import Shape
 from incident_manager.schema.build import schema
 from incident_manager.schema.context import Context, new_context
-from incident_manager.schema.errors import format_error, root_cause
+from incident_manager.schema.errors import Formatted, format_error, refusal_of, root_cause
 from incident_manager.schema.events import Source, heartbeat, source_of
 from incident_manager.schema.executor import dispose
 from incident_manager.schema.plain import PlainExecutor
 from incident_manager.schema.services import Sources
 from incident_manager.schema.shape import GraphQLShape
+from incident_manager.schema.tally import DELIVERY
 
 __all__ = ["GraphQLProjector"]
 
@@ -84,28 +85,34 @@ class GraphQLProjector:
         """The payload of an event in any shape; its relations are as of now.
 
         Raises JournalUnavailable where a relation cannot be read now: what is missing for a
-        moment is not delivered as if it were not there.
+        moment is not delivered as if it were not there. Where relations grow beyond all bounds,
+        the payload has no data and one error, COMPLEXITY_LIMITED.
         """
         source = source_of(shape.field, record)
-        executor, data = self._begin(shape, source, new_context(self._sources))
+        context = new_context(self._sources, DELIVERY)
+        executor, data = self._begin(shape, source, context)
         if executor.is_awaitable(data):
-            try:
-                data = await data
-            except GraphQLError as failed:
-                executor.collected_errors.add(failed, None)
-                data = None
+            tally = context.loaders.tally
+            with tally.bounded():
+                try:
+                    data = await data
+                except GraphQLError as failed:
+                    executor.collected_errors.add(failed, None)
+                    data = None
+            if tally.exceeded is not None:
+                return _payload(None, refusal_of(tally.exceeded).errors, cursor)
         for error in executor.collected_errors.errors:
             cause = root_cause(error)
             if isinstance(cause, JournalUnavailable):
                 raise cause
-        return _payload(executor, data, cursor)
+        return _payload(data, _errors(executor), cursor)
 
     def _now(self, shape: Shape, source: Source, cursor: str) -> bytes:
         executor, data = self._begin(shape, source, None)
         if executor.is_awaitable(data):
             dispose([data])
             raise TypeError(f"{shape.field.value} cannot be projected without waiting")
-        return _payload(executor, data, cursor)
+        return _payload(data, _errors(executor), cursor)
 
     def _begin(
         self, shape: Shape, source: Source, context: Context[Sources] | None
@@ -118,9 +125,12 @@ class GraphQLProjector:
         return plan.execute(source, context)
 
 
-def _payload(executor: PlainExecutor, data: Any, cursor: str) -> bytes:
+def _errors(executor: PlainExecutor) -> list[Formatted]:
+    return [format_error(error) for error in executor.collected_errors.errors]
+
+
+def _payload(data: Any, errors: list[Formatted], cursor: str) -> bytes:
     """``extensions`` is the last member, and ``cursor`` its only one (see ``ports.extend``)."""
-    failed = executor.collected_errors.errors
-    errors = b',"errors":' + _encode([format_error(e) for e in failed]) if failed else b""
+    failed = b',"errors":' + _encode(errors) if errors else b""
     place = _encode(cursor)
-    return b'{"data":' + _encode(data) + errors + b',"extensions":{"cursor":' + place + b"}}"
+    return b'{"data":' + _encode(data) + failed + b',"extensions":{"cursor":' + place + b"}}"

@@ -15,6 +15,7 @@ from graphql import (
     GraphQLObjectType,
     Undefined,
     VariableNode,
+    get_argument_values,
     get_named_type,
     is_object_type,
     print_ast,
@@ -25,6 +26,7 @@ from graphql.utilities import replace_variables
 from incident_manager.actors.streams import StreamField
 from incident_manager.schema.executor import TrioExecutor
 from incident_manager.schema.operation import Operation
+from incident_manager.schema.relations import Part
 from incident_manager.schema.resolvers.types import RELATIONS
 
 __all__ = ["GraphQLShape", "canonical", "shape_of"]
@@ -50,7 +52,7 @@ def shape_of(operation: Operation) -> GraphQLShape:
     """The shape of a subscription; equal ones are one object while anybody holds it.
 
     Raises GraphQLError where a directive or an argument inside is given null for a variable
-    that must not be.
+    that must not be, and Refused where a relation is asked for more than it may give.
     """
     executor = operation.executor
     [(alias, details)] = operation.grouped.items()
@@ -78,6 +80,10 @@ def canonical(
     seen: set[tuple[str, str]] = set()
     for alias, details in grouped.items():
         node = details[0].node
+        if (parent.name, node.name.value) in RELATIONS:
+            values = executor.variable_values
+            given = get_argument_values(parent.fields[node.name.value], node, values)
+            Part.read(given.get("first"))  # now, and not with every event
         arguments = ",".join(sorted(_arguments(executor, node)))
         below, found = _below(executor, parent, details)
         parts.append(f"{_named(alias, node)}{f'({arguments})' if arguments else ''}{below}")

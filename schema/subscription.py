@@ -6,9 +6,9 @@ from typing import Any, Final, TypeVar
 from attrs import frozen
 from graphql import GraphQLError, get_argument_values
 
-from incident_manager.actors.errors import ErrorCode
+from incident_manager.actors.errors import ErrorCode, Refused
 from incident_manager.actors.streams import StreamField, StreamFilter
-from incident_manager.schema.errors import OperationRefused, format_error, refusal
+from incident_manager.schema.errors import OperationRefused, format_error, refusal, refusal_of
 from incident_manager.schema.operation import Operation
 from incident_manager.schema.shape import GraphQLShape, shape_of
 
@@ -30,8 +30,9 @@ class Subscribed:
 def subscribed(operation: Operation) -> Subscribed:
     """What a subscription asks for.
 
-    Raises OperationRefused with BAD_USER_INPUT for a heartbeat beyond 1 to 3600 seconds and for
-    null where it may not be; ValueError for a query or a mutation.
+    Raises OperationRefused with BAD_USER_INPUT for a heartbeat beyond 1 to 3600 seconds, for
+    null where it may not be, and for a relation that is asked for more than 100 objects;
+    ValueError for a query or a mutation.
     """
     if not operation.streams:
         raise ValueError(f"{operation.kind.value} is no subscription")
@@ -45,6 +46,8 @@ def subscribed(operation: Operation) -> Subscribed:
         shape = shape_of(operation)
     except GraphQLError as error:
         raise OperationRefused([format_error(error, ErrorCode.BAD_USER_INPUT)]) from None
+    except Refused as refused:
+        raise refusal_of(refused) from None
     wanted = stream_filter(arguments)
     return Subscribed(shape.field, wanted, shape, _heartbeat(arguments))
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from graphql import ASTValidationRule, FieldNode, GraphQLError
+from graphql import ASTValidationRule, FieldNode, GraphQLError, get_introspection_query
 
 from incident_manager.actors.errors import ErrorCode
 from incident_manager.schema.build import schema
@@ -85,6 +85,76 @@ def test_repeats_are_of_the_name_in_the_answer() -> None:
     documents = Documents(schema, DocumentLimits(repeats=1))
     documents.get("{ a: cursor b: cursor }")
     assert "names a 2 times" in str(refused(documents, "{ a: cursor a: cursor }"))
+
+
+DEEP = "incidents { incidents { resolution { notes } } }"
+WIDE = "newIncidents { id title } "
+COSTS = DocumentLimits(
+    query_depth=4, query_complexity=5, subscription_depth=2, subscription_complexity=3
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"{{ {DEEP} }}", None),
+        (f"{{ {DEEP} cursor }}", None),
+        (f"{{ {DEEP} cursor a: cursor }}", "has a query of more than 5 fields"),
+        ("{ incidents { edges { node { resolution { notes } } } } }", "has a query of depth 5"),
+        ("{ incidents { ...P } } fragment P on IncidentConnection"
+         " { edges { node { resolution { notes } } } }", "has a query of depth 5"),
+        (f"subscription {{ {WIDE} }}", None),
+        ("subscription { newIncidents { id title state } }", "subscription of more than 3 fields"),
+        ("subscription { newIncidents { resolution { notes } } }", "a subscription of depth 3"),
+        ("query A { cursor } subscription B { newIncidents { resolution { notes } } }",
+         "a subscription of depth 3"),
+        ('mutation { a: closeIncident(id: "x") { id a: id b: id c: id d: id } }',
+         "has a mutation of more than 5 fields"),
+    ],
+)  # fmt: skip
+def test_depth_and_complexity(text: str, said: str | None) -> None:
+    documents = Documents(schema, COSTS)
+    if said is None:
+        documents.get(text)
+        return
+    error = refused(documents, text)
+    assert error.code is ErrorCode.COMPLEXITY_LIMITED
+    assert said in str(error)
+
+
+def test_zero_is_no_limit() -> None:
+    none = DocumentLimits(
+        query_depth=0, query_complexity=0, subscription_depth=0, subscription_complexity=0
+    )
+    wide = " ".join(["id title state"] * 50)
+    links = "relatedIncidents { " * 20 + "id" + " }" * 20
+    deep = f"{{ incidents {{ incidents {{ {links} }} }} }}"
+    for text in (deep, f"subscription {{ newIncidents {{ {wide} }} }}"):
+        assert refused(Documents(schema), text).code is ErrorCode.COMPLEXITY_LIMITED
+        Documents(schema, none).get(text)
+
+
+def test_introspection_costs_nothing_and_can_be_turned_off() -> None:
+    text = get_introspection_query()
+    Documents(schema, DocumentLimits(query_depth=1, query_complexity=1)).get(text)
+    off = Documents(schema, DocumentLimits(introspection=False))
+    for asked in (text, '{ __type(name: "Query") { name } }'):
+        error = refused(off, asked)
+        assert error.code is ErrorCode.GRAPHQL_VALIDATION_FAILED
+        assert "introspection has been disabled" in str(error)
+    off.get("{ __typename health { __typename } }")
+
+
+def test_the_cost_is_looked_at_before_the_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it refuses need not be validated, which takes ten times as long."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise AssertionError("validated")
+
+    monkeypatch.setattr("incident_manager.schema.documents.validate", fail)
+    parts = " ".join(f"fragment F{n} on T {{ ...F{n + 1} ...F{n + 1} }}" for n in range(200))
+    text = f"{{ ...F0 }} {parts} fragment F200 on T {{ a }}"
+    assert refused(Documents(schema), text).code is ErrorCode.COMPLEXITY_LIMITED
 
 
 def test_a_document_that_is_no_text() -> None:

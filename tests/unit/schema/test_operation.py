@@ -124,6 +124,38 @@ def test_no_more_than_fifty_wrong_values_are_named() -> None:
     assert caught.value.errors[-1]["extensions"]["field"] == "variables"
 
 
+@pytest.mark.parametrize(
+    ("query", "variables", "said"),
+    [
+        (LIST, {"f": {"sources": ["a"] * 1_001}}, "f.sources has 1001 items"),
+        (LIST, {"f": {"labels": {str(n): "" for n in range(1_001)}}}, "f.labels has 1001 items"),
+        (LIST, {"f": {str(n): "" for n in range(1_001)}}, "f has 1001 items"),
+        (LIST, {"f": {"sources": [[["a"] * 1_001]]}}, "f.sources has 1001 items"),
+        (LIST, {"f": ({"sources": ("a",) * 1_001},)}, "f.sources has 1001 items"),
+        (ONE, {"id": [ID] * 1_001}, "id has 1001 items"),
+    ],
+)
+def test_long_lists_are_refused_before_they_are_read(
+    query: str, variables: dict[str, object], said: str
+) -> None:
+    error = refused(query, None, variables)
+    assert (error["code"], error["field"]) == ("BAD_USER_INPUT", next(iter(variables)))
+    assert said in error["message"]
+    assert "at most 1000 are taken" in error["message"]
+
+
+def test_lists_of_a_thousand_are_taken() -> None:
+    prepared(LIST, None, {"f": {"sources": ["a"] * 1_000, "labels": {}}, "other": [0] * 2_000})
+
+
+def test_a_deep_variable_is_refused() -> None:
+    deep: object = "x"
+    for _ in range(100_000):
+        deep = {"labels": deep}
+    error = refused(LIST, None, {"f": deep})
+    assert (error["code"], error["field"]) == ("BAD_USER_INPUT", "f")
+
+
 def test_an_empty_selection_asks_for_nothing() -> None:
     assert prepared("{ }").fields == ()
 

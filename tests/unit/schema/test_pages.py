@@ -8,9 +8,19 @@ from hypothesis import strategies as st
 
 from incident_manager.actors.errors import ErrorCode, Refused
 from incident_manager.actors.journal.base import Bounds, IncidentPage, IncidentQuery, SortField
+from incident_manager.actors.journal.reads import AlertPage, AlertQuery
 from incident_manager.actors.vocabulary import IncidentState, IncidentType, Severity
-from incident_manager.schema.pages import Edge, PageInfo, Paging, connection, incident_query
-from unit.actors.builders import make_incident
+from incident_manager.schema.pages import (
+    Edge,
+    PageInfo,
+    Paging,
+    alert_connection,
+    alert_query,
+    connection,
+    incident_query,
+    refused,
+)
+from unit.actors.builders import make_alert, make_incident
 
 
 @pytest.mark.parametrize(
@@ -128,3 +138,42 @@ def test_a_connection() -> None:
     assert found.edges == (Edge(one, "a"), Edge(two, "b"))
     assert found.page_info == PageInfo(None, 2, 5, 3, True, False, "b")
     assert str(found.cursor) == "e:9"
+
+
+def test_every_condition_on_alerts_arrives() -> None:
+    assert alert_query(None, Paging()) == AlertQuery()
+    empty: dict[str, Any] = {"sources": [], "severities": None, "labels": None, "incident_id": None}
+    assert alert_query(empty, Paging()) == AlertQuery()
+    given_: dict[str, Any] = {
+        "sources": ["a"],
+        "severities": [Severity.P0],
+        "incident_id": "i",
+        "labels": {"a": "b"},
+        "received_after": 1,
+    }
+    assert alert_query(given_, Paging(None, 5, "c")) == AlertQuery(
+        sources=frozenset({"a"}),
+        severities=frozenset({Severity.P0}),
+        incident_id="i",
+        labels={"a": "b"},
+        received_after=1,
+        size=5,
+        after="c",
+    )
+    assert alert_query(None, Paging(3)).page == 3
+
+
+def test_a_page_of_alerts() -> None:
+    alert = make_alert()
+    page = AlertPage((alert,), ("c",), 41, True, False, Bounds("e", 1, 9))
+    found = alert_connection(page, Paging())
+    assert found.alerts == (alert,)
+    assert found.page_info == PageInfo(0, 20, 41, 3, True, False, "c")
+    assert str(found.cursor) == "e:9"
+
+
+def test_what_the_journal_judges_names_its_field() -> None:
+    with pytest.raises(Refused) as caught, refused():
+        raise ValueError("after is not a cursor of this list")
+    assert (caught.value.code, caught.value.field) == (ErrorCode.BAD_USER_INPUT, "after")
+    assert caught.value.message == "after is not a cursor of this list."

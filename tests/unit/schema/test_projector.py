@@ -16,10 +16,12 @@ from incident_manager.schema.build import schema
 from incident_manager.schema.operation import Preparer
 from incident_manager.schema.projector import GraphQLProjector
 from incident_manager.schema.shape import GraphQLShape, shape_of
+from incident_manager.schema.tally import Most
 from unit.actors.builders import (
     before_of,
     change,
     make_alert,
+    make_comment,
     make_incident,
     make_record,
     write,
@@ -198,6 +200,48 @@ async def test_relations_are_as_of_delivery(desk: Desk) -> None:
         "extensions": {"cursor": "e:1"},
     }
     assert projector.executions == 1
+
+
+async def test_every_relation_of_an_incident_is_as_of_delivery(desk: Desk) -> None:
+    one, two = make_incident(1), make_incident(2)
+    said = evolve(change(3, one, Kind.COMMENT), comment=make_comment(1))
+    linked = evolve(change(4, said.incident or one, Kind.LINK), related_id=two.id)
+    await write(desk.journal, make_record(1, one), make_record(2, two), said, linked)
+    asked = shape(
+        "{ newIncidents { version relatedIncidents { title } alerts { id }"
+        " comments(first: 1) { comments { content } totalCount }"
+        " timeline { events { cursor eventType } } } }"
+    )
+    payload = await GraphQLProjector(desk).project_deep(asked, make_record(1, one), "e:1")
+    epoch = (await desk.journal.bounds()).epoch
+    assert msgspec.json.decode(payload)["data"]["newIncidents"] == {
+        "version": 1,
+        "relatedIncidents": [{"title": two.title}],
+        "alerts": [],
+        "comments": {"comments": [{"content": make_comment(1).content}], "totalCount": 1},
+        "timeline": {
+            "events": [
+                {"cursor": f"{epoch}:1", "eventType": "CREATED"},
+                {"cursor": f"{epoch}:3", "eventType": "COMMENT_ADDED"},
+                {"cursor": f"{epoch}:4", "eventType": "LINKED"},
+            ]
+        },
+    }
+
+
+async def test_relations_that_multiply_end_with_one_error(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = make_incident(1), make_incident(2)
+    linked = evolve(change(3, one, Kind.LINK), related_id=two.id)
+    await write(desk.journal, make_record(1, one), make_record(2, two), linked)
+    monkeypatch.setattr("incident_manager.schema.projector.DELIVERY", Most(asks=1, objects=9))
+    asked = shape("{ newIncidents { relatedIncidents { relatedIncidents { id } } } }")
+    payload = await GraphQLProjector(desk).project_deep(asked, make_record(1, one), "e:1")
+    decoded = msgspec.json.decode(payload)
+    assert list(decoded) == ["data", "errors", "extensions"]
+    assert decoded["data"] is None
+    assert [error["extensions"]["code"] for error in decoded["errors"]] == ["COMPLEXITY_LIMITED"]
 
 
 async def test_a_relation_to_nothing_is_null(desk: Desk) -> None:

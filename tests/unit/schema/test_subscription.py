@@ -117,6 +117,26 @@ def test_what_only_shows_with_its_variables(query: str, variables: dict[str, obj
     assert caught.value.code == "BAD_USER_INPUT"
 
 
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "alerts(first: $n) { id }",
+        "relatedIncidents { comments(first: $n) { totalCount } }",
+        "...F @include(if: true)",
+    ],
+)
+def test_a_relation_that_cannot_be_given_is_refused_at_once(inside: str) -> None:
+    fragment = "fragment F on Incident { timeline(first: $n) { totalCount } }"
+    query = f"($n: Int) {{ newIncidents {{ {inside} {'...F' if 'F' not in inside else ''} }} }} "
+    for first in (None, 1, 100):
+        assert ask(query + fragment, n=first).shape.deep
+    for first in (0, 101):
+        with pytest.raises(OperationRefused) as caught:
+            ask(query + fragment, n=first)
+        assert caught.value.code == "BAD_USER_INPUT"
+        assert f"first is {first}" in str(caught.value)
+
+
 def test_a_query_is_no_subscription() -> None:
     with pytest.raises(ValueError, match="query is no subscription"):
         subscribed(PREPARER.prepare("{ cursor }"))
