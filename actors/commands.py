@@ -66,7 +66,10 @@ class CreateIncident:
 
 @frozen
 class UpdateIncident:
-    """Change fields of an incident; None leaves a field as it is."""
+    """Change fields of an incident; None leaves a field as it is.
+
+    ``labels`` are all that it shall have then; ``remove_labels`` and ``add_labels`` come after.
+    """
 
     id: str
     title: str | None = None
@@ -75,6 +78,7 @@ class UpdateIncident:
     state: IncidentState | None = None
     incident_type: IncidentType | None = None
     assignees: tuple[str, ...] | None = None
+    labels: Mapping[str, str] | None = None
     add_labels: Mapping[str, str] | None = None
     remove_labels: tuple[str, ...] | None = None
     metadata: Mapping[str, str] | None = None

@@ -123,7 +123,7 @@ def _update(state: WorkingSet, command: c.UpdateIncident, ctx: Context) -> Decis
     }
     if command.assignees is not None:
         changes["assignees"] = _unique(command.assignees)
-    if command.add_labels is not None or command.remove_labels is not None:
+    if (command.labels, command.add_labels, command.remove_labels) != (None, None, None):
         changes["labels"] = _relabel(incident, command, ctx)
     if command.state is not None:
         changes |= _move(incident, command.state, ctx)
@@ -136,13 +136,15 @@ def _update(state: WorkingSet, command: c.UpdateIncident, ctx: Context) -> Decis
 
 def _relabel(incident: Incident, command: c.UpdateIncident, ctx: Context) -> dict[str, str]:
     gone = frozenset(command.remove_labels or ())
-    labels = {k: v for k, v in incident.labels.items() if k not in gone}
+    kept = incident.labels if command.labels is None else command.labels
+    labels = {k: v for k, v in kept.items() if k not in gone}
     labels |= {**(command.add_labels or {}), **ctx.selectors}
     if len(labels) > 64:
+        name = "labels" if command.labels is not None else "addLabels"
         raise Refused(
             ErrorCode.BAD_USER_INPUT,
-            f"addLabels would leave {len(labels)} labels; at most 64 are kept",
-            "addLabels",
+            f"{name} would leave {len(labels)} labels; at most 64 are kept",
+            name,
         )
     return labels
 

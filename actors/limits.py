@@ -1,16 +1,16 @@
 """How large what a command brings may be (contract, section 2). Beyond: BAD_USER_INPUT."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Final
 
 from attrs import frozen
 
 from incident_manager.actors.commands import Command
 from incident_manager.actors.errors import ErrorCode, Refused
 
-__all__ = ["check"]
+__all__ = ["LIMITS", "Each", "Limit", "Pairs", "Text", "check"]
 
 _KB = 1024
-_Check = Callable[[str, object], None]
 
 
 def _refuse(name: str, message: str) -> Refused:
@@ -28,7 +28,7 @@ def _encoded(name: str, value: str) -> bytes:
 
 
 @frozen
-class _Text:
+class Text:
     """A string of ``least`` to ``most`` characters, or with ``kb`` at most so many KB of UTF-8."""
 
     least: int = 0
@@ -36,6 +36,7 @@ class _Text:
     kb: int | None = None
 
     def __call__(self, name: str, value: object) -> None:
+        """Raise Refused with BAD_USER_INPUT, naming what is wrong, if the value is not within."""
         if not isinstance(value, str):
             raise _refuse(name, "must be a string")
         raw = _encoded(name, value)
@@ -48,13 +49,14 @@ class _Text:
 
 
 @frozen
-class _Each:
+class Each:
     """A sequence of at most ``most`` items."""
 
     most: int
-    item: _Text
+    item: Text
 
     def __call__(self, name: str, value: object) -> None:
+        """Raise Refused with BAD_USER_INPUT, naming what is wrong, if the value is not within."""
         items = tuple(value) if isinstance(value, tuple | list) else None
         if items is None:
             raise _refuse(name, "must be a list")
@@ -65,14 +67,15 @@ class _Each:
 
 
 @frozen
-class _Pairs:
+class Pairs:
     """A map of at most ``most`` strings."""
 
     most: int
-    key: _Text
-    value: _Text
+    key: Text
+    value: Text
 
     def __call__(self, name: str, value: object) -> None:
+        """Raise Refused with BAD_USER_INPUT, naming what is wrong, if the value is not within."""
         if not isinstance(value, Mapping):
             raise _refuse(name, "must be an object whose values are strings")
         if len(value) > self.most:
@@ -82,42 +85,45 @@ class _Pairs:
             self.value(f"{name}.{key}", item)
 
 
-_TITLE = _Text(1, 500)
-_NAME = _Text(1, 255)
-_LONG = _Text(kb=64)
-_ID = _Text(1, 64)  # whether it is one of ours is for the lookup to say
-_LABELS = _Pairs(64, _Text(1, 128), _Text(0, 1024))
-_PEOPLE = _Each(64, _NAME)
-_SERVICES = _Each(256, _NAME)
+Limit = Text | Each | Pairs
+"""What a value must keep to: a call with its name and the value raises Refused if it does not."""
 
-# Field of the command -> its name in the contract, and its limit.
-_LIMITS: dict[str, tuple[str, _Check]] = {
+_TITLE = Text(1, 500)
+_NAME = Text(1, 255)
+_LONG = Text(kb=64)
+_ID = Text(1, 64)  # whether it is one of ours is for the lookup to say
+_LABELS = Pairs(64, Text(1, 128), Text(0, 1024))
+_PEOPLE = Each(64, _NAME)
+_SERVICES = Each(256, _NAME)
+
+LIMITS: Final[Mapping[str, tuple[str, Limit]]] = {
     "id": ("id", _ID),
     "related_id": ("relatedId", _ID),
     "title": ("title", _TITLE),
     "description": ("description", _LONG),
     "source": ("source", _NAME),
     "external_id": ("externalId", _NAME),
-    "source_key": ("externalId", _Text(1, 600)),
+    "source_key": ("externalId", Text(1, 600)),
     "labels": ("labels", _LABELS),
     "add_labels": ("addLabels", _LABELS),
-    "remove_labels": ("removeLabels", _Each(64, _Text(1, 128))),
+    "remove_labels": ("removeLabels", Each(64, Text(1, 128))),
     "metadata": ("metadata", _LABELS),
-    "annotations": ("annotations", _Pairs(64, _Text(1, 128), _Text(0, 8192))),
+    "annotations": ("annotations", Pairs(64, Text(1, 128), Text(0, 8192))),
     "affected_services": ("affectedServices", _SERVICES),
     "affected_resources": ("affectedResources", _SERVICES),
-    "runbook_url": ("runbookUrl", _Text(1, 2048)),
+    "runbook_url": ("runbookUrl", Text(1, 2048)),
     "assignees": ("assignees", _PEOPLE),
-    "content": ("comment", _Text(1, kb=64)),
+    "content": ("comment", Text(1, kb=64)),
     "notes": ("notes", _LONG),
     "root_cause": ("rootCause", _LONG),
-    "reason": ("reason", _Text(1, 1024)),
+    "reason": ("reason", Text(1, 1024)),
 }
+"""Attribute of a command -> its name in the contract, and its limit."""
 
 
 def check(command: Command) -> None:
     """Raise :class:`Refused` with BAD_USER_INPUT and the field if something is too large."""
-    for attribute, (name, limit) in _LIMITS.items():
+    for attribute, (name, limit) in LIMITS.items():
         value = getattr(command, attribute, None)
         if value is not None:
             limit(name, value)

@@ -1,4 +1,4 @@
-"""The command ``incident-manager``: serve, token, schema, watch, completion.
+"""The command ``incident-manager``: serve, token, schema, openapi, watch, completion.
 
 A mistake of the user's is one line on standard error and exit code 2, never a traceback.
 """
@@ -153,6 +153,16 @@ def schema() -> None:
     from incident_manager.schema.build import sdl
 
     click.echo(sdl())
+
+
+@cli.command(short_help="Print the description of the REST interface.")
+def openapi() -> None:
+    """Print the description of the REST interface: OpenAPI 3.1, in JSON."""
+    import json
+
+    from incident_manager.http.web import openapi as description
+
+    click.echo(json.dumps(description(), indent=2, ensure_ascii=False))
 
 
 @cli.command(short_help="Print what makes a shell complete this command.")

@@ -1,13 +1,20 @@
 """``/health``, ``/health/live``, ``/health/ready``: one report, three questions."""
 
+from typing import Final
+
 from quart_trio.wrappers import TrioResponse
 
 from incident_manager.http.gateway import Gateway
 from incident_manager.http.replies import json_reply
+from incident_manager.http.rest import shapes
+from incident_manager.http.rest.operation import Operation
 from incident_manager.http.serving import gateway
 from incident_manager.schema.services import HealthState
 
-__all__ = ["live", "ready", "report"]
+__all__ = ["HEALTH", "LIVE", "live", "ready", "report"]
+
+HEALTH: Final = Operation((shapes.Health,), also={503: shapes.Health})
+LIVE: Final = Operation((shapes.Health,))
 
 
 async def report() -> TrioResponse:
@@ -31,7 +38,7 @@ async def ready() -> TrioResponse:
 
 def _answer(served: Gateway, *, well: bool) -> TrioResponse:
     health = served.health()
-    view = {
+    view: shapes.Health = {
         "status": health.status,
         "version": health.version,
         "uptime_seconds": health.uptime_seconds,

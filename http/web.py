@@ -1,10 +1,10 @@
 """The Quart application: every route that is not a WebSocket, and the least role it asks for."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final
 
-from attrs import frozen
 from quart import g, request
 from quart_trio import QuartTrio
 from quart_trio.wrappers import TrioResponse
@@ -14,15 +14,18 @@ from incident_manager.actors.roles import Role
 from incident_manager.http import debug, graphql_http, health, metrics
 from incident_manager.http.gateway import Gateway
 from incident_manager.http.hosts import is_rebound
+from incident_manager.http.ingest import operations as foreign
 from incident_manager.http.ingest import views as ingest
 from incident_manager.http.replies import json_reply
-from incident_manager.http.rest import alerts, incidents
+from incident_manager.http.rest import actions, alerts, comments, events, incidents, timeline
 from incident_manager.http.rest.idempotency import REPLAYED
+from incident_manager.http.rest.openapi import DESCRIPTION, document
 from incident_manager.http.rest.problems import problem_of
+from incident_manager.http.route import Route
 from incident_manager.http.serving import enter
 from incident_manager.http.trace import read_traceparent
 
-__all__ = ["ROUTES", "Route", "create_quart"]
+__all__ = ["ROUTES", "Route", "create_quart", "openapi"]
 
 _log: Final = logging.getLogger(__name__)
 
@@ -32,34 +35,48 @@ _METRICS: Final = "/metrics"
 _REBOUND: Final = "Without credentials the server answers to localhost and to addresses only."
 
 
-@frozen
-class Route:
-    """One method on one path. ``least`` is the role it needs; None: nobody need say who they are.
+@cache
+def openapi() -> dict[str, Any]:
+    """The description of the routes (OpenAPI 3.1)."""
+    return document(ROUTES)
 
-    ``errors`` tells how its errors look: as problems, or as GraphQL's.
-    """
 
-    method: str
-    path: str
-    least: Role | None
-    view: Callable[..., Awaitable[TrioResponse]]
+async def describe() -> TrioResponse:
+    """This description of the interface."""
+    return json_reply(openapi())
 
-    @property
-    def endpoint(self) -> str:
-        """Its name in Quart. A dot would mean a blueprint."""
-        return f"{self.method} {self.path}".replace(".", "_")
 
+_INCIDENT: Final = "/v1/incidents/<incident_id>"
 
 ROUTES: Final = (
-    Route("GET", "/health", None, health.report),
-    Route("GET", "/health/live", None, health.live),
-    Route("GET", "/health/ready", None, health.ready),
-    Route("POST", "/v1/alerts", Role.RESPONDER, alerts.submit),
-    Route("POST", "/v1/alerts/alertmanager", Role.RESPONDER, ingest.alertmanager),
-    Route("POST", "/api/v2/alerts", Role.RESPONDER, ingest.prometheus),
-    Route("GET", "/v1/incidents", Role.VIEWER, incidents.listing),
-    Route("GET", "/v1/incidents/<incident_id>", Role.VIEWER, incidents.one),
-    Route("POST", "/v1/incidents/<incident_id>/resolve", Role.RESPONDER, incidents.resolve),
+    Route("GET", "/health", None, health.report, health.HEALTH),
+    Route("GET", "/health/live", None, health.live, health.LIVE),
+    Route("GET", "/health/ready", None, health.ready, health.HEALTH),
+    Route("POST", "/v1/alerts", Role.RESPONDER, alerts.submit, alerts.SUBMIT),
+    Route("GET", "/v1/alerts", Role.VIEWER, alerts.listing, alerts.LISTING),
+    Route("GET", "/v1/alerts/<alert_id>", Role.VIEWER, alerts.one, alerts.ONE),
+    Route(
+        "POST",
+        "/v1/alerts/alertmanager",
+        Role.RESPONDER,
+        ingest.alertmanager,
+        foreign.ALERTMANAGER,
+    ),
+    Route("POST", "/api/v2/alerts", Role.RESPONDER, ingest.prometheus, foreign.PROMETHEUS),
+    Route("GET", "/v1/incidents", Role.VIEWER, incidents.listing, incidents.LISTING),
+    Route("POST", "/v1/incidents", Role.RESPONDER, incidents.create, incidents.CREATE),
+    Route("GET", _INCIDENT, Role.VIEWER, incidents.one, incidents.ONE),
+    Route("PATCH", _INCIDENT, Role.RESPONDER, incidents.update, incidents.UPDATE),
+    Route("PUT", _INCIDENT, Role.RESPONDER, incidents.replace, incidents.REPLACE),
+    *(
+        Route("POST", f"{_INCIDENT}/{name}", Role.RESPONDER, view, told)
+        for name, view, told in actions.STEPS
+    ),
+    Route("GET", f"{_INCIDENT}/comments", Role.VIEWER, comments.listing, comments.LISTING),
+    Route("POST", f"{_INCIDENT}/comments", Role.RESPONDER, comments.add, comments.ADD),
+    Route("GET", f"{_INCIDENT}/timeline", Role.VIEWER, timeline.listing, timeline.LISTING),
+    Route("GET", "/v1/events", Role.VIEWER, events.listing, events.LISTING),
+    Route("GET", "/v1/openapi.json", Role.VIEWER, describe, DESCRIPTION),
     # What an operation needs beyond that is the schema's to say.
     Route("POST", _GRAPHQL, Role.VIEWER, graphql_http.post),
     Route("GET", _GRAPHQL, Role.VIEWER, graphql_http.get),

@@ -1,33 +1,65 @@
-"""``POST /v1/alerts``: one alert, or many."""
+"""``/v1/alerts``: take in one alert, or many; list them, look at one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from attrs import evolve
+from quart import request
 from quart_trio.wrappers import TrioResponse
 
 from incident_manager.actors.answers import IdempotencyKey
 from incident_manager.actors.classify import classify, source_key
 from incident_manager.actors.commands import SubmitAlert
-from incident_manager.actors.errors import Refused
+from incident_manager.actors.errors import ErrorCode, Refused
 from incident_manager.actors.model import Ack
-from incident_manager.actors.vocabulary import IncidentType, Severity
+from incident_manager.actors.vocabulary import AlertType, IncidentType, Severity
 from incident_manager.http.replies import json_reply
+from incident_manager.http.rest import shapes
 from incident_manager.http.rest.batch import AT_ONCE, take_in
 from incident_manager.http.rest.body import read_body
-from incident_manager.http.rest.fields import Fields
+from incident_manager.http.rest.fields import Fields, wanted_id
+from incident_manager.http.rest.filters import ALERTS, judged, read_alert_query
+from incident_manager.http.rest.forms import Form
 from incident_manager.http.rest.idempotency import ask, request_key
+from incident_manager.http.rest.operation import Many, Operation
 from incident_manager.http.rest.problems import FieldError, InvalidFields
-from incident_manager.http.rest.views import ack_view
+from incident_manager.http.rest.views import ack_view, alert_view, alerts_view
+from incident_manager.http.serving import read_in_time, session
+from incident_manager.schema.pages import alert_connection
 
-__all__ = ["MOST", "read_alert", "submit"]
+__all__ = ["LISTING", "MOST", "ONE", "SUBMIT", "listing", "one", "read_alert", "submit"]
 
 MOST: Final = AT_ONCE
 """How many alerts one request may bring."""
 
 _NEUTRAL: Final = SubmitAlert(source="-", title="-", description="-", severity=Severity.P4)
-_REQUIRED: Final = ("source", "title", "description")
-_OPTIONAL: Final = ("external_id", "labels", "affected_services", "annotations", "runbook_url")
+_KINDS: Final = (*AlertType.__members__, *IncidentType.__members__)
+_ABOUT: Final = "In any case. An incident type is one of an EVENT."
+_FORM: Final = Form(
+    "SubmitAlert",
+    _NEUTRAL,
+    required=("source", "title", "description", "severity"),
+    optional=(
+        "external_id",
+        "labels",
+        "affected_services",
+        "annotations",
+        "runbook_url",
+        "incident_type",
+        "timestamp",
+    ),
+    besides={
+        "alert_type": {"type": ["string", "null"], "enum": [*_KINDS, None], "description": _ABOUT}
+    },
+)
+
+SUBMIT: Final = Operation(
+    (shapes.Ack, shapes.Acks),
+    status=202,
+    bodies=(_FORM, Many("SubmitAlerts", "alerts", _FORM, MOST)),
+)
+LISTING: Final = Operation((shapes.Alerts,), parameters=ALERTS)
+ONE: Final = Operation((shapes.Alert,))
 
 
 def read_alert(given: object) -> SubmitAlert:
@@ -38,18 +70,14 @@ def read_alert(given: object) -> SubmitAlert:
     if not isinstance(given, Mapping):
         raise InvalidFields([FieldError("", "an alert must be an object")])
     fields = Fields(given)
-    command = fields.limited(_NEUTRAL, required=_REQUIRED, optional=_OPTIONAL)
-    severity = fields.chosen("severity", _NEUTRAL.severity)
-    incident_type = fields.choice("incident_type", IncidentType)
-    timestamp = fields.time("timestamp")
-    kinds = _kinds(fields, given.get("alert_type"), incident_type)
+    command = _FORM.fill(fields)
+    given_type = None if given.get("incident_type") is None else command.incident_type
+    kinds = _kinds(fields, given.get("alert_type"), given_type)
     fields.done()
     return evolve(
         command,
-        severity=severity,
         alert_type=kinds[0],
         incident_type=kinds[1],
-        timestamp=timestamp,
         source_key=source_key(command.source, command.external_id),
     )
 
@@ -79,8 +107,26 @@ async def submit() -> TrioResponse:
     return json_reply(ack_view(result), 202)
 
 
-async def _batch(given: object, key: IdempotencyKey | None) -> Sequence[dict[str, object]]:
+async def _batch(given: object, key: IdempotencyKey | None) -> list[shapes.Ack]:
     if not isinstance(given, list) or not 1 <= len(given) <= MOST:
         what = f"alerts must be a list of 1 to {MOST} alerts"
         raise InvalidFields([FieldError("alerts", what)])
     return [ack_view(ack) for ack in await take_in(given, read_alert, key)]
+
+
+async def listing() -> TrioResponse:
+    """A page of alerts, the newest first, with the position of the journal at that moment."""
+    query, paging = read_alert_query(request.args)
+    with read_in_time(), judged():
+        page = await session().journal.alerts(query)
+    return json_reply(alerts_view(alert_connection(page, paging)))
+
+
+async def one(alert_id: str) -> TrioResponse:
+    """One alert, and what became of it."""
+    wanted = wanted_id(alert_id)
+    with read_in_time():
+        alert = await session().journal.alert(wanted)
+    if alert is None:
+        raise Refused(ErrorCode.NOT_FOUND, f"There is no alert {wanted}.", "id")
+    return json_reply(alert_view(alert))

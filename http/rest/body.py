@@ -10,7 +10,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 
 from incident_manager.actors.errors import ErrorCode, Refused
 
-__all__ = ["JsonBody", "decode", "decode_any", "read_body", "read_raw"]
+__all__ = ["JsonBody", "decode", "decode_any", "read_body", "read_optional_body", "read_raw"]
 
 _WANTED: Final = "The body must be JSON, with the header Content-Type: application/json"
 
@@ -35,9 +35,22 @@ async def read_body() -> JsonBody:
     return JsonBody(raw, decode(raw))
 
 
+async def read_optional_body() -> JsonBody:
+    """The same where there need not be a body: none says nothing, as ``{}`` does."""
+    raw = await _read()
+    if not raw:
+        return JsonBody(raw, {})
+    _check_headers()
+    return JsonBody(raw, decode(raw))
+
+
 async def read_raw() -> bytes:
     """The bytes of the current request's body, said to be JSON; raises as :func:`read_body`."""
     _check_headers()
+    return await _read()
+
+
+async def _read() -> bytes:
     return await request.get_data(cache=False, as_text=False, parse_form_data=False)
 
 

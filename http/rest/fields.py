@@ -1,6 +1,7 @@
 """Reading the members of a JSON object, so that every bad one is named, not only the first."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
@@ -14,12 +15,29 @@ from incident_manager.actors.model import Micros
 from incident_manager.http.rest.problems import FieldError, InvalidFields
 from incident_manager.schema.scalars import parse_datetime
 
-__all__ = ["Fields", "read_choice", "read_time"]
+__all__ = ["Fields", "read_choice", "read_id", "read_time", "wanted_id"]
 
 E = TypeVar("E", bound=StrEnum)
 C = TypeVar("C", bound=Command)
+T = TypeVar("T")
 
 _REQUIRED: Final = "is required"
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+
+
+def read_id(text: str) -> str:
+    """A UUID in lower case; ValueError says that it must be one."""
+    if _UUID.fullmatch(text.lower()):
+        return text.lower()
+    raise ValueError("must be a UUID")
+
+
+def wanted_id(text: str) -> str:
+    """The id in a path; :class:`InvalidFields` for what is not the text of a UUID."""
+    try:
+        return read_id(text)
+    except ValueError as error:
+        raise InvalidFields([FieldError("id", f"id {error}")]) from None
 
 
 def read_choice(kind: type[E], value: object) -> E:
@@ -56,15 +74,17 @@ class Fields:
         blamed = FieldError.of(refusal)
         self.errors.append(blamed or FieldError("", refusal.message.removesuffix(".")))
 
-    def chosen(self, name: str, neutral: E) -> E:
-        """The field, which is required, as a member; ``neutral`` where it is absent or wrong."""
-        if self._value(name, required=True) is None:
-            return neutral
-        return self.choice(name, type(neutral)) or neutral
+    def attempt(self, read: Callable[[], T]) -> T | None:
+        """What ``read`` gives; None where it raises :class:`InvalidFields`, which is noted."""
+        try:
+            return read()
+        except InvalidFields as refusal:
+            self.errors += refusal.errors
+        return None
 
-    def choice(self, name: str, kind: type[E]) -> E | None:
+    def choice(self, name: str, kind: type[E], *, required: bool = False) -> E | None:
         """The field as a member of an enumeration; None where it is absent or wrong."""
-        value = self._value(name)
+        value = self._value(name, required=required)
         if value is None:
             return None
         try:
@@ -73,9 +93,9 @@ class Fields:
             self.wrong(name, str(error))
         return None
 
-    def time(self, name: str) -> Micros | None:
+    def time(self, name: str, *, required: bool = False) -> Micros | None:
         """The field as a time; None where it is absent or wrong."""
-        value = self._value(name)
+        value = self._value(name, required=required)
         if value is None:
             return None
         try:
@@ -84,26 +104,26 @@ class Fields:
             self.wrong(name, str(error))
         return None
 
-    def limited(
-        self, neutral: C, *, required: tuple[str, ...] = (), optional: tuple[str, ...] = ()
-    ) -> C:
-        """``neutral`` with the named fields as they were given.
+    def limited(self, neutral: C, members: Mapping[str, str], required: Collection[str]) -> C:
+        """``neutral`` with the named members (and the attributes they are) as they were given.
 
         Type and size of each are those of ``actors.limits``. ``neutral`` must keep within
-        them, so that whatever is wrong is due to one of these fields.
+        them, so that whatever is wrong is due to one of these members.
         """
-        values = {name: self._value(name, required=True) for name in required}
-        values |= {name: self._value(name) for name in optional}
-        values = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in values.items()
+        given = {
+            attribute: self._value(name, required=name in required)
+            for name, attribute in members.items()
+        }
+        values: dict[str, Any] = {
+            attribute: tuple(value) if isinstance(value, list) else value
+            for attribute, value in given.items()
             if value is not None
         }
         command = evolve(neutral, **values)
         if not _fits(command):
-            for name, value in values.items():
+            for attribute, value in values.items():
                 try:
-                    check(evolve(neutral, **{name: value}))
+                    check(evolve(neutral, **{attribute: value}))
                 except Refused as refusal:
                     self.refused(refusal)
         return command

@@ -1,92 +1,128 @@
-"""``/v1/incidents``: list them, look at one, solve one."""
+"""``/v1/incidents``: list them, look at one, open one, edit one."""
 
-import re
 from typing import Final
 
 from attrs import evolve
 from quart import request
 from quart_trio.wrappers import TrioResponse
 
-from incident_manager.actors.commands import ResolveIncident
+from incident_manager.actors.commands import CreateIncident, UpdateIncident
 from incident_manager.actors.errors import ErrorCode, Refused
-from incident_manager.actors.model import Incident
-from incident_manager.actors.registry import Answered
-from incident_manager.actors.vocabulary import ResolutionMethod
+from incident_manager.actors.vocabulary import IncidentType, Severity
 from incident_manager.http.replies import bare, json_reply
+from incident_manager.http.rest import shapes
 from incident_manager.http.rest.body import read_body
-from incident_manager.http.rest.fields import Fields
-from incident_manager.http.rest.filters import read_query
-from incident_manager.http.rest.idempotency import ask, request_key
-from incident_manager.http.rest.preconditions import etag, expected_version, is_held
+from incident_manager.http.rest.changes import (
+    change,
+    changed,
+    incident_reply,
+    read_change,
+    tagged,
+)
+from incident_manager.http.rest.fields import Fields, wanted_id
+from incident_manager.http.rest.filters import INCIDENTS, judged, read_query
+from incident_manager.http.rest.forms import Form
+from incident_manager.http.rest.idempotency import request_key
+from incident_manager.http.rest.operation import Operation
+from incident_manager.http.rest.preconditions import etag, is_held
 from incident_manager.http.rest.problems import FieldError, InvalidFields
-from incident_manager.http.rest.views import connection_view, incident_view
+from incident_manager.http.rest.views import connection_view
 from incident_manager.http.serving import read_in_time, session
 from incident_manager.schema.pages import connection
 
-__all__ = ["listing", "one", "resolve"]
+__all__ = [
+    "CREATE",
+    "LISTING",
+    "ONE",
+    "REPLACE",
+    "UPDATE",
+    "create",
+    "listing",
+    "no_incident",
+    "one",
+    "replace",
+    "update",
+]
 
-_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
-_NEUTRAL: Final = ResolveIncident("-", ResolutionMethod.MANUAL, "")
+_EDITED: Final = (
+    "title",
+    "description",
+    "severity",
+    "state",
+    "incident_type",
+    "assignees",
+    "metadata",
+)
+_CREATED: Final = Form(
+    "CreateIncident",
+    CreateIncident("-", "-", "-", Severity.P4, IncidentType.UNKNOWN),
+    required=("source", "title", "description", "severity", "incident_type"),
+    optional=("affected_resources", "labels", "metadata", "assignees"),
+)
+_UPDATED: Final = Form(
+    "UpdateIncident", UpdateIncident("-"), optional=(*_EDITED, "add_labels", "remove_labels")
+)
+_REPLACED: Final = Form("ReplaceIncident", UpdateIncident("-"), required=(*_EDITED, "labels"))
 
-
-def read_id(text: str) -> str:
-    """An incident's id; :class:`InvalidFields` for what is not the text of a UUID."""
-    if _UUID.fullmatch(text.lower()):
-        return text.lower()
-    raise InvalidFields([FieldError("id", "id must be a UUID")])
+LISTING: Final = Operation((shapes.Incidents,), parameters=INCIDENTS)
+ONE: Final = Operation((shapes.Incident,), tagged=True)
+CREATE: Final = Operation(
+    (shapes.Incident,), status=201, bodies=(_CREATED,), tagged=True, located=True
+)
+UPDATE: Final = Operation(
+    (shapes.Incident,), bodies=(_UPDATED,), tagged=True, matched=True, conflicts=True
+)
+REPLACE: Final = evolve(UPDATE, bodies=(_REPLACED,))
 
 
 async def listing() -> TrioResponse:
     """A page of incidents, with the position of the journal at that moment."""
     query, paging = read_query(request.args)
-    try:
-        with read_in_time():
-            page = await session().journal.incidents(query)
-    except ValueError as error:
-        if query.after is None:
-            raise
-        raise InvalidFields([FieldError("after", str(error))]) from error
+    with read_in_time(), judged():
+        page = await session().journal.incidents(query)
     return json_reply(connection_view(connection(page, paging)))
 
 
 async def one(incident_id: str) -> TrioResponse:
     """One incident as it is now; 304 to a client that holds it already."""
-    wanted = read_id(incident_id)
+    wanted = wanted_id(incident_id)
     with read_in_time():
         incident = await session().journal.incident(wanted)
     if incident is None:
-        raise Refused(ErrorCode.NOT_FOUND, f"There is no incident {wanted}.", "id")
+        raise no_incident(wanted)
     if is_held(incident.version, request.headers.get("If-None-Match")):
-        return bare(304, _tagged(incident))
-    return json_reply(incident_view(incident), headers=_tagged(incident))
+        return bare(304, tagged(etag(incident.version)))
+    return incident_reply(incident)
 
 
-async def resolve(incident_id: str) -> TrioResponse:
-    """An incident is solved."""
-    wanted = read_id(incident_id)
-    version = expected_version(request.headers.get("If-Match"))
+def no_incident(wanted: str) -> Refused:
+    """There is none of that id."""
+    return Refused(ErrorCode.NOT_FOUND, f"There is no incident {wanted}.", "id")
+
+
+async def create() -> TrioResponse:
+    """Open an incident by hand."""
     body = await read_body()
-    key = request_key(body.raw)
     fields = Fields(body.given)
-    method = fields.chosen("method", _NEUTRAL.method)
-    command = fields.limited(_NEUTRAL, required=("notes",), optional=("root_cause",))
+    key = fields.attempt(lambda: request_key(body.raw))
+    command = _CREATED.fill(fields)
     fields.done()
-    return _changed(
-        await ask(
-            [evolve(command, id=wanted, method=method, expected_version=version)],
-            key,
-        )
-    )
+    incident = await changed(command, key)
+    return incident_reply(incident, 201, {"Location": f"/v1/incidents/{incident.id}"})
 
 
-def _changed(answered: Answered) -> TrioResponse:
-    """The answer to a change of one incident."""
-    [result] = answered.results
-    if isinstance(result, Refused):
-        raise result
-    assert isinstance(result, Incident)  # noqa: S101 -- such a change is answered with it
-    return json_reply(incident_view(result), headers=_tagged(result))
+async def update(incident_id: str) -> TrioResponse:
+    """Change the fields that are given; null leaves one as it is."""
+    command, key = await read_change(UPDATE, _UPDATED, incident_id)
+    if command == UpdateIncident(command.id, expected_version=command.expected_version):
+        names = ", ".join(_UPDATED.optional)
+        raise InvalidFields([FieldError("", f"the body names nothing to change: {names} can be")])
+    return incident_reply(await changed(command, key))
 
 
-def _tagged(incident: Incident) -> dict[str, str]:
-    return {"ETag": etag(incident.version), "Cache-Control": "private, no-cache"}
+async def replace(incident_id: str) -> TrioResponse:
+    """Change all fields that can be edited, labels too; what is not one of them does not matter.
+
+    So what `GET` answered can be sent back with changes.
+    """
+    return await change(REPLACE, _REPLACED, incident_id)

@@ -12,8 +12,9 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from incident_manager.actors.errors import ErrorCode, IdempotencyMismatch, Refused, Unavailable
 from incident_manager.actors.journal.base import JournalUnavailable
+from incident_manager.http.rest import shapes
 
-__all__ = ["STATUS", "FieldError", "InvalidFields", "Problem", "problem_of", "snake"]
+__all__ = ["STATUS", "FieldError", "Gone", "InvalidFields", "Problem", "problem_of", "snake"]
 
 STATUS: Final[Mapping[ErrorCode, int]] = MappingProxyType(
     {
@@ -71,6 +72,11 @@ class FieldError:
     field: str
     message: str
 
+    @property
+    def member(self) -> str:
+        """The member that is blamed, or has in it what is: ``labels`` for ``labels.team``."""
+        return re.split(r"[^A-Za-z0-9_]", self.field, maxsplit=1)[0]
+
     @classmethod
     def of(cls, refused: Refused) -> "FieldError | None":
         """The field that a refusal blames, in REST's spelling; None if it blames none."""
@@ -92,6 +98,14 @@ class InvalidFields(Refused):
         super().__init__(ErrorCode.BAD_USER_INPUT, f"{message}.", self.errors[0].field)
 
 
+class Gone(Refused):
+    """What was asked for was there once, and is not kept any more. ``oldest`` is what still is."""
+
+    def __init__(self, message: str, field: str, oldest: str) -> None:
+        super().__init__(ErrorCode.NOT_FOUND, message, field)
+        self.oldest = oldest
+
+
 @frozen
 class Problem:
     """An error as it is answered (RFC 9457, section 3), with the contract's ``code``."""
@@ -101,13 +115,14 @@ class Problem:
     detail: str
     errors: tuple[FieldError, ...] = ()
     headers: Mapping[str, str] = field(factory=dict)
+    oldest: str | None = None
 
-    def body(self, instance: str) -> dict[str, object]:
+    def body(self, instance: str) -> shapes.Problem:
         """The members of the problem; ``instance`` is the path that was asked for.
 
         The type is ``about:blank``, so the title is the status's own; ``code`` tells more.
         """
-        members: dict[str, object] = {
+        members: shapes.Problem = {
             "type": "about:blank",
             "title": HTTP_STATUS_CODES.get(self.status, "Error"),
             "status": self.status,
@@ -119,6 +134,8 @@ class Problem:
             members["errors"] = [
                 {"field": error.field, "message": error.message} for error in self.errors
             ]
+        if self.oldest is not None:
+            members["oldest"] = self.oldest
         return members
 
 
@@ -148,6 +165,9 @@ def _refused(error: Refused) -> Problem:
     if isinstance(error, InvalidFields):
         return Problem(status, error.code, error.message, error.errors, headers)
     blamed = FieldError.of(error)
+    if isinstance(error, Gone):
+        errors = () if blamed is None else (blamed,)
+        return Problem(410, error.code, error.message, errors, headers, error.oldest)
     if error.code is ErrorCode.BAD_USER_INPUT and blamed is not None:
         return Problem(status, error.code, f"{blamed.message}.", (blamed,), headers)
     return Problem(status, error.code, error.message, () if blamed is None else (blamed,), headers)

@@ -1,23 +1,32 @@
 """Values as REST shows them: GraphQL's fields in snake_case, times in RFC 3339."""
 
-from typing import Final
-
-from incident_manager.actors.model import Ack, Incident, Micros, Resolution
-from incident_manager.schema.pages import Connection, PageInfo
+from incident_manager.actors import model
+from incident_manager.actors.cursor import Cursor
+from incident_manager.actors.journal.base import Chunk
+from incident_manager.actors.model import Micros
+from incident_manager.actors.updates import update_type
+from incident_manager.http.rest import shapes
+from incident_manager.schema import pages, relations
 from incident_manager.schema.scalars import write_datetime
 
-__all__ = ["ack_view", "connection_view", "incident_view"]
-
-View = dict[str, object]
-
-_PAGE_INFO: Final = tuple(PageInfo.__annotations__)
+__all__ = [
+    "ack_view",
+    "alert_view",
+    "alerts_view",
+    "comments_view",
+    "connection_view",
+    "event_view",
+    "events_view",
+    "incident_view",
+    "timeline_view",
+]
 
 
 def _time(at: Micros | None) -> str | None:
     return None if at is None else write_datetime(at)
 
 
-def ack_view(ack: Ack) -> View:
+def ack_view(ack: model.Ack) -> shapes.Ack:
     """The answer to one alert."""
     return {
         "alert_id": ack.alert_id,
@@ -28,7 +37,7 @@ def ack_view(ack: Ack) -> View:
     }
 
 
-def incident_view(incident: Incident) -> View:
+def incident_view(incident: model.Incident) -> shapes.Incident:
     """One incident."""
     return {
         "id": incident.id,
@@ -58,7 +67,7 @@ def incident_view(incident: Incident) -> View:
     }
 
 
-def _resolution(resolution: Resolution | None) -> View | None:
+def _resolution(resolution: model.Resolution | None) -> shapes.Resolution | None:
     if resolution is None:
         return None
     return {
@@ -70,10 +79,130 @@ def _resolution(resolution: Resolution | None) -> View | None:
     }
 
 
-def connection_view(page: Connection) -> View:
+def alert_view(alert: model.Alert) -> shapes.Alert:
+    """One alert, and what became of it."""
+    return {
+        "id": alert.id,
+        "external_id": alert.external_id,
+        "source": alert.source,
+        "title": alert.title,
+        "description": alert.description,
+        "severity": alert.severity,
+        "alert_type": alert.alert_type,
+        "incident_type": alert.incident_type,
+        "labels": alert.labels,
+        "affected_services": alert.affected_services,
+        "runbook_url": alert.runbook_url,
+        "annotations": alert.annotations,
+        "timestamp": write_datetime(alert.timestamp),
+        "received_at": write_datetime(alert.received_at),
+        "status": alert.status,
+        "incident_id": alert.incident_id,
+        "deduplicated": alert.deduplicated,
+        "fingerprint": alert.fingerprint,
+    }
+
+
+def _page_info(info: pages.PageInfo) -> shapes.PageInfo:
+    return {
+        "page": info.page,
+        "page_size": info.page_size,
+        "total_count": info.total_count,
+        "total_pages": info.total_pages,
+        "has_next_page": info.has_next_page,
+        "has_previous_page": info.has_previous_page,
+        "end_cursor": info.end_cursor,
+    }
+
+
+def connection_view(page: pages.Connection) -> shapes.Incidents:
     """A page of incidents; ``cursor`` is the journal's position when it was read."""
     return {
         "incidents": [incident_view(incident) for incident in page.incidents],
-        "page_info": {name: getattr(page.page_info, name) for name in _PAGE_INFO},
+        "page_info": _page_info(page.page_info),
         "cursor": str(page.cursor),
+    }
+
+
+def alerts_view(page: pages.AlertConnection) -> shapes.Alerts:
+    """A page of alerts; ``cursor`` is the journal's position when it was read."""
+    return {
+        "alerts": [alert_view(alert) for alert in page.alerts],
+        "page_info": _page_info(page.page_info),
+        "cursor": str(page.cursor),
+    }
+
+
+def _comment(comment: model.Comment) -> shapes.Comment:
+    return {
+        "id": comment.id,
+        "author": comment.author,
+        "content": comment.content,
+        "created_at": write_datetime(comment.created_at),
+    }
+
+
+def comments_view(page: relations.CommentConnection) -> shapes.Comments:
+    """Comments on one incident."""
+    return {
+        "comments": [_comment(comment) for comment in page.comments],
+        "total_count": page.total_count,
+        "end_cursor": page.end_cursor,
+        "has_next_page": page.has_next_page,
+    }
+
+
+def timeline_view(page: relations.TimelineConnection) -> shapes.Timeline:
+    """Lines of one incident's history."""
+    return {
+        "events": [
+            {
+                "cursor": str(event.cursor),
+                "timestamp": write_datetime(event.timestamp),
+                "event_type": event.event_type,
+                "actor": event.actor,
+                "description": event.description,
+                "metadata": event.metadata,
+            }
+            for event in page.events
+        ],
+        "total_count": page.total_count,
+        "end_cursor": page.end_cursor,
+        "has_next_page": page.has_next_page,
+    }
+
+
+def event_view(record: model.Record, epoch: str) -> shapes.Event:
+    """One event of the journal of that epoch."""
+    before, incident = record.before, record.incident
+    return {
+        "cursor": str(Cursor(epoch, record.offset)),
+        "time": write_datetime(record.time),
+        "kind": record.kind,
+        "update_type": None if incident is None else update_type(record),
+        "actor": record.actor,
+        "before": None
+        if before is None
+        else {
+            "state": before.state,
+            "severity": before.severity,
+            "assignees": before.assignees,
+        },
+        "incident": None if incident is None else incident_view(incident),
+        "alert": None if record.alert is None else alert_view(record.alert),
+        "comment": None if record.comment is None else _comment(record.comment),
+        "related_id": record.related_id,
+        "reason": record.reason,
+        "changed": record.changed,
+        "traceparent": record.trace,
+    }
+
+
+def events_view(chunk: Chunk) -> shapes.Events:
+    """What the journal has behind a place."""
+    epoch = chunk.bounds.epoch
+    return {
+        "events": [event_view(record, epoch) for record in chunk.records],
+        "next": str(Cursor(epoch, chunk.examined)),
+        "has_more": chunk.examined < chunk.bounds.head,
     }

@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from incident_manager import __version__
 from incident_manager.actors.errors import ErrorCode
@@ -12,11 +13,11 @@ from incident_manager.http.close_codes import CloseCode
 from incident_manager.http.operations import _IN_FLIGHT
 from incident_manager.http.protocol import TRANSITIONS
 from incident_manager.http.settings import SETTINGS as TABLE
-from incident_manager.http.web import ROUTES
+from incident_manager.http.web import ROUTES, openapi
 from incident_manager.schema.build import schema
 from incident_manager.schema.documents import DocumentLimits
 from system.docs.blocks import ROOT, blocks
-from system.docs.write_generated import DOCUMENTS, generated
+from system.docs.write_generated import DOCUMENTS, SPECIFICATION, generated, specification
 
 README = (ROOT / "README.md").read_text()
 REFERENCE = (ROOT / "docs" / "WEBSOCKET_API_REFERENCE.md").read_text()
@@ -51,6 +52,12 @@ def test_what_is_generated_is_fresh(path: Path) -> None:
     text = path.read_text()
     assert "<!-- generated: " in text
     assert generated(text) == text, "run python tests/system/docs/write_generated.py"
+
+
+def test_the_specification_is_fresh_and_says_what_is_served() -> None:
+    text = SPECIFICATION.read_text()
+    assert specification() == text, "run python tests/system/docs/write_generated.py"
+    assert yaml.safe_load(text) == openapi()
 
 
 def test_close_codes() -> None:
@@ -125,5 +132,5 @@ def test_the_changelog_has_this_version() -> None:
     assert f"## [{__version__}]" in text
     for route in ROUTES:
         if route.path.startswith("/v1/"):
-            path = route.path.replace("<incident_id>", "{id}")
+            path = re.sub(r"<\w+>", "{id}", route.path)
             assert f"`{route.method} {path}`" in text, path

@@ -1,7 +1,7 @@
 """Write what documents repeat of the code: ``python tests/system/docs/write_generated.py``.
 
 It stands between two comments in a document: ``<!-- generated: NAME ... -->`` and
-``<!-- end of NAME -->``.
+``<!-- end of NAME -->``. ``docs/api-specification.yaml`` is generated as a whole.
 """
 
 import re
@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Final
 
 import graphql
+import yaml
 
 from incident_manager.http.config import settings_reference
+from incident_manager.http.web import openapi
 from incident_manager.schema.build import sdl
 
-__all__ = ["DOCUMENTS", "generated"]
+__all__ = ["DOCUMENTS", "SPECIFICATION", "generated", "specification"]
 
 _DOCS: Final = Path(__file__).parents[3] / "docs"
 DOCUMENTS: Final = (_DOCS / "SETTINGS.md", _DOCS / "WEBSOCKET_API_REFERENCE.md")
+SPECIFICATION: Final = _DOCS / "api-specification.yaml"
 
 _PLACE = re.compile(
     r"<!-- generated: (?P<name>\w+)(?P<how>[^>]*) -->\n.*?<!-- end of (?P=name) -->", re.DOTALL
@@ -60,6 +63,27 @@ def generated(text: str) -> str:
     )
 
 
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: object) -> bool:
+        """Write everything out where it stands."""
+        return True
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def specification() -> str:
+    """The description of the REST interface as it is to be now, in YAML."""
+    head = "# Generated: python tests/system/docs/write_generated.py\n"
+    return head + yaml.dump(openapi(), Dumper=_Dumper, sort_keys=False, width=100)
+
+
 if __name__ == "__main__":
+    SPECIFICATION.write_text(specification())
     for path in DOCUMENTS:
         path.write_text(generated(path.read_text()))

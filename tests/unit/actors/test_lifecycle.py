@@ -261,6 +261,33 @@ def test_an_update_without_a_change_is_refused() -> None:
     assert (refusal.code, refusal.field) == (ErrorCode.BAD_USER_INPUT, "input")
 
 
+def test_all_labels_may_be_replaced() -> None:
+    desk = Desk()
+    incident = desk.open(labels={"a": "1", "b": "2"})
+    desk.do(c.UpdateIncident(incident.id, labels={"c": "3"}))
+    assert desk.incident(incident.id).labels == {"c": "3"}
+    desk.do(
+        c.UpdateIncident(
+            incident.id, labels={"d": "4", "e": "5"}, add_labels={"f": "6"}, remove_labels=("e",)
+        )
+    )
+    assert desk.incident(incident.id).labels == {"d": "4", "f": "6"}
+    desk.do(c.UpdateIncident(incident.id, labels={}))
+    assert desk.incident(incident.id).labels == {}
+
+
+def test_replaced_labels_are_64_at_most_with_those_of_the_principal() -> None:
+    desk = Desk()
+    mine = {"tenant": "acme"}
+    incident = desk.do(make_create(labels={"a": "1"}), selectors=mine)
+    assert isinstance(incident, Incident)
+    desk.do(c.UpdateIncident(incident.id, labels={"b": "2"}), selectors=mine)
+    assert desk.incident(incident.id).labels == {"b": "2", "tenant": "acme"}
+    full = {str(n): "" for n in range(64)}
+    refusal = refused(desk, c.UpdateIncident(incident.id, labels=full), selectors=mine)
+    assert (refusal.code, refusal.field) == (ErrorCode.BAD_USER_INPUT, "labels")
+
+
 def test_labels_add_up_to_64_at_most() -> None:
     desk = Desk()
     incident = desk.open(labels={str(n): "" for n in range(64)})

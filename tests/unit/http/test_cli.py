@@ -50,7 +50,7 @@ def test_version(run: Run) -> None:
 def test_help_names_the_commands(run: Run, args: list[str]) -> None:
     code, out, err = run(*args)
     assert (code, err) == (0, "")
-    for command in ("serve", "token", "schema"):
+    for command in ("serve", "token", "schema", "openapi"):
         assert re.search(rf"^  {command}  +\S", out, re.MULTILINE)
 
 
@@ -227,6 +227,12 @@ def test_the_schema_is_printed(run: Run) -> None:
     code, out, err = run("schema")
     assert (code, err) == (0, "")
     assert "type Subscription {" in out
+
+
+def test_the_description_of_rest_is_printed(run: Run) -> None:
+    code, out, err = run("openapi")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["paths"]["/v1/incidents"]
 
 
 def test_the_exit_code_is_the_servers() -> None:

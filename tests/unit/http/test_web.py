@@ -4,15 +4,27 @@ import pytest
 import trio
 
 from incident_manager.http.auth import Role
-from incident_manager.http.web import ROUTES, Route
+from incident_manager.http.web import ROUTES, Route, openapi
 from unit.http.served import ALERT, AUTHENTICATED, bearer, recovering, serving
 
 MISSING = "00000000-0000-4000-8000-000000000000"
+INCIDENT = "/v1/incidents/<incident_id>"
+EDITED = {
+    "title": "Checkout is slow",
+    "description": "",
+    "severity": "P1",
+    "state": "NEW",
+    "incident_type": "COST",
+    "assignees": [],
+    "labels": {},
+    "metadata": {},
+}
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 def path_of(route: Route) -> str:
-    return route.path.replace("<incident_id>", MISSING).replace("<actor_id>", "root.nobody")
+    path = route.path.replace("<actor_id>", "root.nobody")
+    return path.replace("<incident_id>", MISSING).replace("<alert_id>", MISSING)
 
 
 def body_of(route: Route) -> dict[str, object]:
@@ -21,6 +33,12 @@ def body_of(route: Route) -> dict[str, object]:
         "/v1/alerts/alertmanager": {"version": "4", "alerts": []},
         "/api/v2/alerts": [],
         "/graphql": {"query": "{ cursor }"},
+        "/v1/incidents": {**ALERT, "incident_type": "COST"},
+        f"{INCIDENT}/assign": {"assignees": ["ann"]},
+        f"{INCIDENT}/escalate": {"new_severity": "P0", "reason": "It spreads"},
+        f"{INCIDENT}/link": {"related_id": MISSING},
+        f"{INCIDENT}/comments": {"comment": "Seen"},
+        INCIDENT: EDITED,
     }
     if route.method == "GET":
         return {"query_string": {"query": "{ cursor }"}} if route.path == "/graphql" else {}
@@ -28,7 +46,8 @@ def body_of(route: Route) -> dict[str, object]:
 
 
 GUARDED = [route for route in ROUTES if route.least is not None]
-NEEDS_THE_SYSTEM = [route for route in GUARDED if route.path not in ("/graphql/schema", "/metrics")]
+DESCRIPTIONS = ("/graphql/schema", "/v1/openapi.json")
+NEEDS_THE_SYSTEM = [route for route in GUARDED if route.path not in {*DESCRIPTIONS, "/metrics"}]
 
 
 def name(route: Route) -> str:
@@ -106,11 +125,17 @@ async def test_a_path_is_taken_as_it_is_written(path: str) -> None:
 async def test_a_wrong_method_is_told_the_right_ones() -> None:
     reply = await recovering().ask("DELETE", "/v1/incidents")
     assert (reply.status, reply.json["code"]) == (405, "BAD_USER_INPUT")
-    assert reply.headers["Allow"] == "GET, HEAD, OPTIONS"
+    assert reply.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
+
+
+async def test_the_interface_describes_itself() -> None:
+    reply = await recovering().get("/v1/openapi.json")
+    assert (reply.status, reply.media_type) == (200, "application/json")
+    assert reply.json == openapi()
 
 
 async def test_options_need_no_credentials_and_tell_nothing_else() -> None:
-    reply = await recovering(AUTHENTICATED).ask("OPTIONS", "/v1/alerts")
+    reply = await recovering(AUTHENTICATED).ask("OPTIONS", "/api/v2/alerts")
     assert (reply.status, reply.body) == (200, b"")
     assert set(reply.headers["Allow"].split(", ")) == {"OPTIONS", "POST"}
 

@@ -82,12 +82,12 @@ def test_every_bad_field_is_named() -> None:
         "source",
         "title",
         "description",
+        "severity",
         "external_id",
         "labels.a",
         "affected_services[1]",
         "annotations",
         "runbook_url",
-        "severity",
         "incident_type",
         "timestamp",
         "alert_type",
@@ -190,3 +190,66 @@ async def test_a_full_batch_is_one_transaction() -> None:
         assert served.gateway.system is not None
         tree = served.gateway.system.tree.snapshot(node_id="root.journal")
         assert tree.root.stats["appends"] == 1
+
+
+async def test_a_list_of_alerts() -> None:
+    async with serving() as served:
+        for number in range(3):
+            await served.alert(title=f"Case {number}", labels={"n": str(number % 2)})
+        reply = await served.get("/v1/alerts?page_size=2")
+        assert reply.status == 200
+        assert [each["title"] for each in reply.json["alerts"]] == ["Case 2", "Case 1"]
+        assert reply.json["page_info"]["total_count"] == 3
+        assert reply.json["cursor"] == f"{served.store.epoch}:3"
+        after = reply.json["page_info"]["end_cursor"]
+        rest = (await served.get(f"/v1/alerts?first=2&after={after}")).json
+        assert [each["title"] for each in rest["alerts"]] == ["Case 0"]
+
+
+async def test_conditions_on_alerts_hold_together() -> None:
+    async with serving() as served:
+        first = await served.alert(title="A", severity="P0", labels={"team": "shop"})
+        await served.alert(title="A", severity="P0", labels={"team": "shop"})
+        await served.alert(title="B", source="grafana", severity="P2")
+        for query, titles in {
+            "severity=p0,p1": ["A", "A"],
+            "source=grafana": ["B"],
+            f"incident_id={first['incident_id'].upper()}": ["A", "A"],
+            "label=team:shop&source=grafana": [],
+            f"received_after={first['received_at']}": ["B", "A"],
+        }.items():
+            found = (await served.get(f"/v1/alerts?{query}")).json["alerts"]
+            assert [each["title"] for each in found] == titles, query
+
+
+async def test_every_bad_parameter_is_named() -> None:
+    async with serving() as served:
+        reply = await served.get(
+            "/v1/alerts?state=NEW&severity=P9&incident_id=7&received_after=x&page=-1&after=a"
+        )
+        assert (reply.status, reply.fields) == (
+            400,
+            ["state", "severity", "incident_id", "received_after", "page"],
+        )
+        assert (await served.get("/v1/alerts?after=nothing")).fields == ["after"]
+
+
+async def test_one_alert() -> None:
+    async with serving() as served:
+        ack = await served.alert(**FULL)
+        reply = await served.get(f"/v1/alerts/{ack['alert_id']}")
+        assert reply.status == 200
+        alert = reply.json
+        assert {name: alert[name] for name in ("title", "labels", "external_id")} == {
+            name: FULL[name] for name in ("title", "labels", "external_id")
+        }
+        assert (alert["status"], alert["incident_id"]) == ("CREATED_INCIDENT", ack["incident_id"])
+        assert (await served.get("/v1/alerts")).json["alerts"] == [alert]
+
+
+async def test_an_alert_that_is_not_there() -> None:
+    async with serving() as served:
+        missing = "00000000-0000-0000-0000-000000000000"
+        reply = await served.get(f"/v1/alerts/{missing}")
+        assert (reply.status, reply.fields) == (404, ["id"])
+        assert (await served.get("/v1/alerts/7")).status == 400

@@ -3,9 +3,11 @@ import pytest
 from incident_manager.actors.commands import ResolveIncident
 from incident_manager.actors.errors import ErrorCode, Refused
 from incident_manager.actors.vocabulary import ResolutionMethod, Severity
-from incident_manager.http.rest.fields import Fields, read_choice, read_time
+from incident_manager.http.rest.fields import Fields, read_choice, read_time, wanted_id
 from incident_manager.http.rest.problems import FieldError, InvalidFields
 
+ID = "0192f3a4-5b6c-7d8e-9f01-23456789abcd"
+TEXTS = {"notes": "notes", "root_cause": "root_cause"}
 NEUTRAL = ResolveIncident("-", ResolutionMethod.MANUAL, "-")
 
 
@@ -29,10 +31,11 @@ def test_a_time_has_an_offset() -> None:
 
 def test_every_field_that_is_wrong_is_named() -> None:
     fields = Fields({"method": "x", "at": "y", "level": 3, "root_cause": 4, "notes": None})
-    assert fields.chosen("method", ResolutionMethod.MANUAL) is ResolutionMethod.MANUAL
+    assert fields.choice("method", ResolutionMethod) is None
     assert fields.choice("level", Severity) is None
     assert fields.time("at") is None
-    assert fields.limited(NEUTRAL, required=("notes",), optional=("root_cause",)).notes == "-"
+    assert fields.limited(NEUTRAL, TEXTS, ("notes",)).notes == "-"
+    assert fields.attempt(lambda: wanted_id("7")) is None
     fields.refused(Refused(ErrorCode.BAD_USER_INPUT, "Nothing fits."))
     with pytest.raises(InvalidFields) as raised:
         fields.done()
@@ -42,6 +45,7 @@ def test_every_field_that_is_wrong_is_named() -> None:
         "at",
         "notes",
         "root_cause",
+        "id",
         "",
     ]
 
@@ -50,19 +54,20 @@ def test_fields_that_are_absent_or_null_are_not_wrong() -> None:
     fields = Fields({"level": None, "unknown": 1})
     assert fields.choice("level", Severity) is None
     assert fields.time("at") is None
-    assert fields.limited(NEUTRAL, optional=("root_cause",)) == NEUTRAL
+    assert fields.limited(NEUTRAL, TEXTS, ()) == NEUTRAL
     fields.done()
 
 
 def test_a_required_choice_that_is_absent_is_named_once() -> None:
     fields = Fields({})
-    assert fields.chosen("severity", Severity.P4) is Severity.P4
+    assert fields.choice("severity", Severity, required=True) is None
     assert fields.errors == [FieldError("severity", "severity is required")]
 
 
 def test_what_is_right_is_taken() -> None:
     fields = Fields({"method": "automated", "notes": "n", "root_cause": "r"})
-    assert fields.chosen("method", ResolutionMethod.MANUAL) is ResolutionMethod.AUTOMATED
-    command = fields.limited(NEUTRAL, required=("notes",), optional=("root_cause",))
+    assert fields.choice("method", ResolutionMethod) is ResolutionMethod.AUTOMATED
+    assert fields.attempt(lambda: wanted_id(ID.upper())) == ID
+    command = fields.limited(NEUTRAL, TEXTS, ("notes",))
     assert (command.notes, command.root_cause) == ("n", "r")
     fields.done()

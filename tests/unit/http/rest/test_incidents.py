@@ -125,3 +125,148 @@ async def test_every_bad_field_of_a_solution_is_named() -> None:
         path = f"/v1/incidents/{ack['incident_id']}/resolve"
         reply = await served.post(path, {"method": "magic", "root_cause": 3})
         assert (reply.status, reply.fields) == (400, ["method", "notes", "root_cause"])
+
+
+NEW = {
+    "source": "desk",
+    "title": "The login is slow",
+    "description": "Somebody called",
+    "severity": "p2",
+    "incident_type": "performance",
+}
+EDITED = {
+    "title": "The login is down",
+    "description": "Everybody calls",
+    "severity": "P0",
+    "state": "IDENTIFIED",
+    "incident_type": "AVAILABILITY",
+    "assignees": ["ann"],
+    "labels": {"team": "login"},
+    "metadata": {"ticket": "7"},
+}
+
+
+async def test_an_incident_is_opened_by_hand() -> None:
+    async with serving() as served:
+        reply = await served.post(
+            "/v1/incidents",
+            {**NEW, "affected_resources": ["b", "a"], "labels": {"team": "x"}, "assignees": None},
+        )
+        assert reply.status == 201
+        incident = reply.json
+        assert reply.headers["Location"] == f"/v1/incidents/{incident['id']}"
+        assert reply.headers["ETag"] == '"1"'
+        assert (await served.get(reply.headers["Location"])).json == incident
+        assert (incident["severity"], incident["incident_type"]) == ("P2", "PERFORMANCE")
+        assert incident["affected_resources"] == ["b", "a"]
+        assert (incident["labels"], incident["assignees"]) == ({"team": "x"}, [])
+        assert (incident["state"], incident["alert_count"]) == ("NEW", 0)
+
+
+async def test_it_is_opened_once_for_each_key() -> None:
+    async with serving() as served:
+        headers = {"Idempotency-Key": "k"}
+        first = await served.post("/v1/incidents", NEW, headers=headers)
+        again = await served.post("/v1/incidents", NEW, headers=headers)
+        assert (again.status, again.json) == (201, first.json)
+        assert again.headers["Location"] == first.headers["Location"]
+        assert len(served.store.records) == 1
+
+
+async def test_every_bad_field_of_a_new_incident_is_named() -> None:
+    async with serving() as served:
+        reply = await served.post("/v1/incidents", {"title": "", "labels": 3})
+        assert (reply.status, reply.fields) == (
+            400,
+            ["source", "title", "description", "severity", "incident_type", "labels"],
+        )
+
+
+async def test_only_what_is_given_changes() -> None:
+    async with serving() as served:
+        path = (
+            await served.post("/v1/incidents", {**NEW, "labels": {"a": "1", "b": "2"}})
+        ).headers["Location"]
+        before = (await served.get(path)).json
+        changes = {
+            "severity": "P1",
+            "add_labels": {"c": "3"},
+            "remove_labels": ["a"],
+            "title": None,
+        }
+        reply = await served.ask("PATCH", path, json=changes)
+        assert (reply.status, reply.headers["ETag"]) == (200, '"2"')
+        after = reply.json
+        assert after["labels"] == {"b": "2", "c": "3"}
+        assert after["severity"] == "P1"
+        assert {name for name in after if after[name] != before[name]} == {
+            "labels",
+            "severity",
+            "is_critical",
+            "updated_at",
+            "version",
+        }
+
+
+async def test_a_change_of_nothing_is_told() -> None:
+    async with serving() as served:
+        path = (await served.post("/v1/incidents", NEW)).headers["Location"]
+        for body in ({}, {"severty": "P0"}, {"title": None}):
+            reply = await served.ask("PATCH", path, json=body)
+            assert (reply.status, reply.fields) == (400, [""])
+            assert "severity" in reply.json["detail"]
+
+
+async def test_all_that_can_be_edited_is_replaced() -> None:
+    async with serving() as served:
+        path = (
+            await served.post(
+                "/v1/incidents", {**NEW, "labels": {"a": "1"}, "metadata": {"m": "1"}}
+            )
+        ).headers["Location"]
+        reply = await served.ask("PUT", path, json=EDITED)
+        assert (reply.status, reply.headers["ETag"]) == (200, '"2"')
+        assert {name: reply.json[name] for name in EDITED} == EDITED
+        # What GET gives can be sent back.
+        again = await served.ask("PUT", path, json=(await served.get(path)).json)
+        assert again.status == 200
+        assert {name: again.json[name] for name in EDITED} == EDITED
+
+
+async def test_a_replacement_is_whole() -> None:
+    async with serving() as served:
+        path = (await served.post("/v1/incidents", NEW)).headers["Location"]
+        reply = await served.ask("PUT", path, json={"title": "x", "labels": None})
+        assert reply.status == 400
+        assert set(reply.fields) == set(EDITED) - {"title"}
+
+
+@pytest.mark.parametrize(("method", "body"), [("PATCH", {"title": "x"}), ("PUT", EDITED)])
+async def test_an_edit_of_a_version_that_is_past(method: str, body: dict[str, object]) -> None:
+    async with serving() as served:
+        path = (await served.post("/v1/incidents", NEW)).headers["Location"]
+        reply = await served.ask(method, path, json=body, headers={"If-Match": '"2"'})
+        assert (reply.status, reply.fields) == (412, ["If-Match"])
+        reply = await served.ask(method, path, json=body, headers={"If-Match": '"1"'})
+        assert reply.status == 200
+
+
+@pytest.mark.parametrize(("method", "body"), [("PATCH", {"state": "CLOSED"}), ("PUT", EDITED)])
+async def test_an_edit_keeps_to_the_life_of_an_incident(
+    method: str, body: dict[str, object]
+) -> None:
+    async with serving() as served:
+        path = (await served.post("/v1/incidents", NEW)).headers["Location"]
+        reply = await served.ask(method, path, json={**body, "state": "CLOSED"})
+        assert (reply.status, reply.json["code"]) == (409, "INVALID_STATE_TRANSITION")
+        assert (await served.ask(method, f"{path[:-1]}x", json=body)).status == 400
+
+
+async def test_a_list_is_asked_for_no_more_than_it_can_answer() -> None:
+    async with serving() as served:
+        many = ",".join(f"s{number}" for number in range(1_001))
+        reply = await served.get(f"/v1/incidents?source={many}")
+        assert (reply.status, reply.fields) == (400, ["source"])
+        pairs = "&".join(f"label=k{number}:v" for number in range(100))
+        reply = await served.get(f"/v1/incidents?{pairs}")
+        assert (reply.status, reply.fields) == (400, ["label"])

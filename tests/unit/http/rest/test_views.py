@@ -5,6 +5,7 @@ from incident_manager.actors.vocabulary import AckStatus, ResolutionMethod
 from incident_manager.http.rest.problems import snake
 from incident_manager.http.rest.views import ack_view, incident_view
 from incident_manager.schema.build import schema
+from incident_manager.schema.resolvers.types import RELATIONS
 from unit.actors.builders import START, make_incident
 
 SOLVED = make_incident(
@@ -17,10 +18,10 @@ SOLVED = make_incident(
 
 
 def fields(name: str) -> list[str]:
-    """The scalar fields of a GraphQL type, in REST's spelling."""
+    """The fields of a GraphQL type in REST's spelling, but those that have a path of their own."""
     kind = schema.type_map[name]
     assert isinstance(kind, GraphQLObjectType)
-    return [snake(each) for each in kind.fields]
+    return [snake(each) for each in kind.fields if (name, each) not in RELATIONS]
 
 
 def test_an_incident_has_the_fields_of_graphql() -> None:

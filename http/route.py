@@ -1,0 +1,30 @@
+"""A route: one method on one path, who may ask, who answers, and what is told about it."""
+
+from collections.abc import Awaitable, Callable
+
+from attrs import frozen
+from quart_trio.wrappers import TrioResponse
+
+from incident_manager.actors.roles import Role
+from incident_manager.http.rest.operation import Operation
+
+__all__ = ["Route"]
+
+
+@frozen
+class Route:
+    """One method on one path. ``least`` is the role it needs; None: nobody need say who they are.
+
+    ``operation`` is what the API's description says of it; None leaves it out there.
+    """
+
+    method: str
+    path: str
+    least: Role | None
+    view: Callable[..., Awaitable[TrioResponse]]
+    operation: Operation | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """Its name in Quart. A dot would mean a blueprint."""
+        return f"{self.method} {self.path}".replace(".", "_")
