@@ -47,6 +47,9 @@ class Hits:
     has_previous: bool
 
 
+_NOTHING = Hits((), 0, has_next=False, has_previous=False)
+
+
 def find(
     connection: sqlite3.Connection,
     wanted: Wanted,
@@ -60,25 +63,44 @@ def find(
     try:
         marks = [mark(*pair) for pair in labels.items()]
     except UnicodeEncodeError:  # nothing bears what cannot be written
-        return Hits((), 0, has_next=False, has_previous=False)
+        return _NOTHING
     if not wanted:
-        return Hits((), 0, has_next=False, has_previous=False)
+        return _NOTHING
     titles, everything = _match(wanted, marks, "title"), _match(wanted, marks, "title rest")
-    first, total = _count(connection, titles), _count(connection, everything)
-    others = f"({everything}) NOT ({titles})"
+    total = int(connection.execute(_COUNT, (everything,)).fetchone()[0])
+    if total == 0:
+        return _NOTHING
+    skipped = offset > 0
+    bands = ((1, titles), (0, f"({everything}) NOT ({titles})"))
+    start = (2, 0) if place is None else place
     found: list[tuple[int, int]] = []
-    before = offset > 0 and total > 0
-    for band, match, count in ((1, titles, first), (0, others, total - first)):
-        since = INT64 if place is None or place[0] > band else place[1]
-        if place is not None and place[0] < band:
-            before = before or count > 0
+    for band, match in bands:
+        if band > start[0] or len(found) > size:  # each look at a match costs
             continue
-        if since != INT64:
-            before = before or connection.execute(_FROM, (match, since)).fetchone() is not None
-        rows = connection.execute(_UPTO, (match, since, size + 1 - len(found), offset))
+        upto = start[1] if band == start[0] else INT64
+        rows = connection.execute(_UPTO, (match, upto, size + 1 - len(found), offset)).fetchall()
         found += [(band, row[0]) for row in rows]
-        offset = max(0, offset - count)
-    return Hits(tuple(found[:size]), total, has_next=len(found) > size, has_previous=before)
+        if rows:
+            offset = 0
+        elif offset and band == 1:
+            offset -= int(connection.execute(_COUNT, (titles,)).fetchone()[0])
+    return Hits(
+        tuple(found[:size]),
+        total,
+        has_next=len(found) > size,
+        has_previous=skipped or (place is not None and _before(connection, bands, place)),
+    )
+
+
+def _before(
+    connection: sqlite3.Connection, bands: Sequence[tuple[int, str]], place: tuple[int, int]
+) -> bool:
+    """Something lies at the place or before it; mostly the item that it was made from."""
+    return any(
+        connection.execute(_FROM, (match, place[1] if band == place[0] else 0)).fetchone()
+        for band, match in reversed(bands)
+        if band >= place[0]
+    )
 
 
 def _match(wanted: Wanted, marks: Sequence[str], columns: str) -> str:
@@ -91,7 +113,3 @@ def _match(wanted: Wanted, marks: Sequence[str], columns: str) -> str:
         quoted = " AND ".join(f'"{each}"' for each in marks)
         parts.append(f"{{marks}} : ({quoted})")
     return " AND ".join(parts)
-
-
-def _count(connection: sqlite3.Connection, match: str) -> int:
-    return int(connection.execute(_COUNT, (match,)).fetchone()[0])
