@@ -123,10 +123,14 @@ class Link:
 
     async def run(self) -> Loss:
         """Connect and serve until the connection is lost; never raises for what the net does."""
-        with self._scope:
+        timeout = self._options.connect_timeout
+        self._deadline.deadline = trio.current_time() + timeout
+        with self._scope, self._deadline:
             token = await self._token()
             if self._loss is None:
                 await self._connect(token)
+        if self._deadline.cancelled_caught:
+            self._lose(Loss(f"no acknowledgement within {timeout:g} seconds"))
         loss = self._loss or Loss("the connection ended")
         lived = None if self._acked_at is None else trio.current_time() - self._acked_at
         return Loss(loss.reason, loss.code, loss.upgraded, lived, loss.error)
@@ -143,14 +147,11 @@ class Link:
             return None
 
     async def _connect(self, token: str | None) -> None:
-        timeout = self._options.connect_timeout
-        self._deadline.deadline = trio.current_time() + timeout
+        options = self._options
         try:
-            with self._deadline:
-                options = self._options
-                stream = await open_stream(options.endpoint, options.tls)
-                async with stream:
-                    await self._talk(WatchedStream(stream, self._heard), token)
+            stream = await open_stream(options.endpoint, options.tls)
+            async with stream:
+                await self._talk(WatchedStream(stream, self._heard), token)
         except BaseExceptionGroup as group:
             broken, rest = group.split(BROKEN)
             if broken is not None:
@@ -159,8 +160,6 @@ class Link:
                 raise rest from None
         except BROKEN as error:
             self._lose(loss_of(error))
-        if self._deadline.cancelled_caught:
-            self._lose(Loss(f"no acknowledgement within {timeout:g} seconds"))
 
     def _heard(self) -> None:
         self._pulse.heard(trio.current_time())
