@@ -16,8 +16,15 @@ from incident_manager.http.settings import SETTINGS as TABLE
 from incident_manager.http.web import ROUTES, openapi
 from incident_manager.schema.build import schema
 from incident_manager.schema.documents import DocumentLimits
+from incident_manager.schema.reference import reference
 from system.docs.blocks import ROOT, blocks
-from system.docs.write_generated import DOCUMENTS, SPECIFICATION, generated, specification
+from system.docs.write_generated import (
+    DOCUMENTS,
+    SCHEMA,
+    SPECIFICATION,
+    generated,
+    specification,
+)
 
 README = (ROOT / "README.md").read_text()
 REFERENCE = (ROOT / "docs" / "WEBSOCKET_API_REFERENCE.md").read_text()
@@ -52,6 +59,10 @@ def test_what_is_generated_is_fresh(path: Path) -> None:
     text = path.read_text()
     assert "<!-- generated: " in text
     assert generated(text) == text, "run python tests/system/docs/write_generated.py"
+
+
+def test_the_reference_of_the_schema_is_fresh() -> None:
+    assert reference() == SCHEMA.read_text(), "run python tests/system/docs/write_generated.py"
 
 
 def test_the_specification_is_fresh_and_says_what_is_served() -> None:

@@ -1,7 +1,8 @@
 """Write what documents repeat of the code: ``python tests/system/docs/write_generated.py``.
 
 It stands between two comments in a document: ``<!-- generated: NAME ... -->`` and
-``<!-- end of NAME -->``. ``docs/api-specification.yaml`` is generated as a whole.
+``<!-- end of NAME -->``. ``docs/api-specification.yaml`` and ``docs/GRAPHQL_SCHEMA_REFERENCE.md``
+are generated as a whole.
 """
 
 import re
@@ -15,12 +16,14 @@ import yaml
 from incident_manager.http.config import settings_reference
 from incident_manager.http.web import openapi
 from incident_manager.schema.build import sdl
+from incident_manager.schema.reference import reference
 
-__all__ = ["DOCUMENTS", "SPECIFICATION", "generated", "specification"]
+__all__ = ["DOCUMENTS", "SCHEMA", "SPECIFICATION", "generated", "specification"]
 
 _DOCS: Final = Path(__file__).parents[3] / "docs"
 DOCUMENTS: Final = (_DOCS / "SETTINGS.md", _DOCS / "WEBSOCKET_API_REFERENCE.md")
 SPECIFICATION: Final = _DOCS / "api-specification.yaml"
+SCHEMA: Final = _DOCS / "GRAPHQL_SCHEMA_REFERENCE.md"
 
 _PLACE = re.compile(
     r"<!-- generated: (?P<name>\w+)(?P<how>[^>]*) -->\n.*?<!-- end of (?P=name) -->", re.DOTALL
@@ -85,5 +88,6 @@ def specification() -> str:
 
 if __name__ == "__main__":
     SPECIFICATION.write_text(specification())
+    SCHEMA.write_text(reference())
     for path in DOCUMENTS:
         path.write_text(generated(path.read_text()))
