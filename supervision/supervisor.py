@@ -84,6 +84,11 @@ class Supervisor:
         """Its node while it runs, else None."""
         return self._node
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of its children, in start order."""
+        return tuple(self._ids)
+
     # --- from outside ---
 
     async def run(

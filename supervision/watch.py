@@ -85,13 +85,22 @@ class Watch:
     async def __anext__(self) -> Change:
         """Wait for the next change."""
         await trio.lowlevel.checkpoint_if_cancelled()
-        while not self._pending and not self._lost:
-            self._event = trio.Event()
-            await self._event.wait()
-        await trio.lowlevel.cancel_shielded_checkpoint()
+        while True:
+            while not self._pending and not self._lost:
+                self._event = trio.Event()
+                await self._event.wait()
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            change = self.next_nowait()
+            if change is not None:  # one that came may have gone during the checkpoint
+                return change
+
+    def next_nowait(self) -> Change | None:
+        """Return the next change, or None where there is none yet."""
         if self._lost:
             self._lost = False
             return Change(ChangeKind.RESYNC, self._root, None)
+        if not self._pending:
+            return None
         node_id = next(iter(self._pending))
         kind, node = self._pending.pop(node_id)
         if kind is ChangeKind.REMOVED:

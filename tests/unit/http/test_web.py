@@ -59,6 +59,7 @@ def test_every_route_but_health_names_a_role() -> None:
         "/health",
         "/health/live",
         "/health/ready",
+        "/debug/assets/<name>",
     }
 
 

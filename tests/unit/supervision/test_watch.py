@@ -96,6 +96,41 @@ async def test_a_waiting_reader_is_woken_and_one_that_left_is_forgotten() -> Non
     assert got == [("added", "root.a", "stopped")]
 
 
+async def test_what_waits_can_be_had_without_waiting() -> None:
+    tree = Tree()
+    async with tree.watch(limit=2) as watch:
+        assert watch.next_nowait() is None
+        node = tree.attach(tree.root, "a", "worker")
+        change = watch.next_nowait()
+        assert change is not None
+        assert told(change) == ("added", "root.a", "stopped")
+        tree.detach(node)
+        assert watch.next_nowait() == Change(ChangeKind.REMOVED, "root.a", None)
+        for name in "abc":
+            tree.attach(tree.root, name, "worker")
+        assert watch.next_nowait() == Change(ChangeKind.RESYNC, "root", None)
+        assert watch.next_nowait() is None
+
+
+async def test_what_goes_while_its_reader_wakes_up_is_not_told(nursery: trio.Nursery) -> None:
+    tree = Tree()
+    found: list[Change] = []
+
+    async def read(watch: Watch) -> None:
+        found.append(await anext(watch))
+
+    async with tree.watch() as watch:
+        nursery.start_soon(read, watch)
+        await trio.testing.wait_all_tasks_blocked()
+        node = tree.attach(tree.root, "a", "worker")
+        tree.detach(node)
+        await trio.testing.wait_all_tasks_blocked()
+        assert found == []
+        tree.attach(tree.root, "b", "worker")
+        await trio.testing.wait_all_tasks_blocked()
+    assert [change.id for change in found] == ["root.b"]
+
+
 async def test_failures_and_overruns_are_changes_and_carry_counts() -> None:
     tree = Tree()
     node = tree.attach(tree.root, "a", "worker")

@@ -1,0 +1,286 @@
+// The live actor tree. It has no data of its own: it fetches with the token of whoever looks.
+const PAGE = 50; // connections on one page
+const EVERY = 2000; // milliseconds between two looks at the figures
+const TOKEN = "incident-manager.token";
+
+const at = (id) => document.getElementById(id);
+const view = { offset: 0, peer: "", principal: "", timer: 0, wanted: false, busy: false, reader: null };
+
+function make(tag, name, ...inside) {
+  const made = document.createElement(tag);
+  if (name) made.className = name;
+  made.append(...inside.filter((each) => each !== null));
+  return made;
+}
+
+async function ask(path, options = {}) {
+  const headers = { Accept: "application/json", ...options.headers };
+  const token = sessionStorage.getItem(TOKEN);
+  if (token) headers.Authorization = `Bearer ${token}`;
+  const answer = await fetch(path, { ...options, headers, cache: "no-store" });
+  if (answer.ok) return answer;
+  const problem = await answer.json().catch(() => ({}));
+  throw Object.assign(new Error(problem.detail ?? answer.statusText), { status: answer.status });
+}
+
+function say(text, how = "") {
+  at("link").textContent = text;
+  at("link").className = `link ${how}`;
+}
+
+function warn(text) {
+  at("notice").textContent = text;
+  at("notice").hidden = !text;
+}
+
+// --- words ---
+
+const whole = new Intl.NumberFormat("en");
+const UNITS = [[86400, "d"], [3600, "h"], [60, "m"], [1, "s"]];
+
+function age(seconds) {
+  if (seconds === null) return "–";
+  const [unit, name] = UNITS.find(([each]) => seconds >= each) ?? [1, "s"];
+  return `${Math.floor(seconds / unit)} ${name}`;
+}
+
+function bytes(number) {
+  const names = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let size = number, name = 0;
+  while (size >= 1024 && name < names.length - 1) [size, name] = [size / 1024, name + 1];
+  return `${name ? size.toFixed(1) : size} ${names[name]}`;
+}
+
+function figure(name, value) {
+  if (typeof value === "number") {
+    return name.includes("bytes") ? bytes(value) : whole.format(Math.round(value * 1000) / 1000);
+  }
+  return String(value);
+}
+
+// --- the table ---
+
+const SHOWN = new Set([
+  "mailbox_depth", "mailbox_capacity", "oldest_message_seconds", "messages_handled",
+]);
+
+function figures(node) {
+  const cell = make("div", "figures");
+  for (const [name, value] of Object.entries(node.stats)) {
+    if (SHOWN.has(name) || value === null) continue;
+    cell.append(make("span", "", `${name.replaceAll("_", " ")} `, make("b", "", figure(name, value))));
+  }
+  const last = node.last_failure;
+  if (last) {
+    const when = new Date(last.when).toLocaleString();
+    const whose = last.actor === node.id ? "" : `${last.actor}: `;
+    cell.append(make("span", "failure", `${whose}${last.type}: ${last.message} (${when})`));
+  }
+  return cell;
+}
+
+function mailbox(node) {
+  if (!node.mailbox) return "–";
+  const { depth, capacity, oldest_seconds: oldest } = node.mailbox;
+  const wait = depth && oldest ? `, oldest ${figure("", oldest)} s` : "";
+  return `${whole.format(depth)} / ${whole.format(capacity)}${wait}`;
+}
+
+function restarts(node) {
+  const left = node.restarts_left === null ? "" : ` (${node.restarts_left} left)`;
+  return `${whole.format(node.restarts)}${left}`;
+}
+
+function restartable(node) {
+  return node.kind === "connection" || (node.parent === "root" && node.kind !== "listener");
+}
+
+function button(node) {
+  if (!restartable(node)) return "";
+  const made = make("button", "", node.kind === "connection" ? "Close" : "Restart");
+  made.type = "button";
+  made.title = node.kind === "connection" ? "Close it (1012): its client comes back" : `Restart ${node.id}`;
+  made.addEventListener("click", () => restart(node, made));
+  return made;
+}
+
+async function restart(node, pressed) {
+  if (!confirm(`${pressed.textContent} ${node.id}?`)) return;
+  pressed.disabled = true;
+  try {
+    await ask(`/debug/actors/${encodeURIComponent(node.id)}/restart`, { method: "POST" });
+    warn("");
+  } catch (error) {
+    warn(error.message);
+  }
+  refresh();
+}
+
+function row(node, twig) {
+  const state = make("span", `state ${node.state}`, node.overrun ? `${node.state}, overrun` : node.state);
+  const name = make("td", "name", make("span", "twig", twig), node.name, make("span", "kind", node.kind));
+  if (node.strategy) name.append(make("span", "kind", node.strategy));
+  return make("tr", "",
+    name,
+    make("td", "", state),
+    make("td", "number", age(node.age_seconds)),
+    make("td", "number", restarts(node)),
+    make("td", "", mailbox(node)),
+    make("td", "number", node.messages_handled === null ? "–" : whole.format(node.messages_handled)),
+    make("td", "", figures(node)),
+    make("td", "", button(node)),
+  );
+}
+
+function* rows(node, twig = "", under = "") {
+  yield row(node, twig);
+  const last = node.children.length - 1;
+  for (const [index, child] of node.children.entries()) {
+    const ends = index === last;
+    yield* rows(child, `${under}${ends ? "└─ " : "├─ "}`, `${under}${ends ? "   " : "│  "}`);
+  }
+  if (node.omitted && node.kind !== "connections") {
+    const cell = make("td", "more", `${under}… ${whole.format(node.omitted)} more`);
+    cell.colSpan = 8;
+    yield make("tr", "", cell);
+  }
+}
+
+function sums(of) {
+  const shown = [
+    ["Connections", of.count], ["Subscriptions", of.subscriptions], ["Live", of.live],
+    ["Reading", of.reading], ["Most behind (events)", of.max_lag_events],
+    ["Waiting", bytes(of.backlog_bytes)], ["Sent", bytes(of.bytes_out)],
+  ];
+  at("sums").replaceChildren(...shown.map(([name, value]) => make("div", "",
+    make("dt", "", name),
+    make("dd", "", typeof value === "number" ? whole.format(value) : value),
+  )));
+  at("sums").hidden = false;
+}
+
+function pages(total) {
+  const last = Math.min(view.offset + PAGE, total);
+  at("pages").hidden = total <= PAGE;
+  at("where").textContent = `connections ${whole.format(view.offset + 1)} to ${whole.format(last)} of ${whole.format(total)}`;
+  at("newer").disabled = view.offset === 0;
+  at("older").disabled = last >= total;
+}
+
+// --- what is shown ---
+
+async function load() {
+  const limits = `limit=${PAGE}&offset=${view.offset}`;
+  if (view.peer || view.principal) {
+    const found = new URLSearchParams();
+    if (view.peer) found.set("peer", view.peer);
+    if (view.principal) found.set("principal", view.principal);
+    const given = await (await ask(`/debug/actors?${limits}&${found}`)).json();
+    return { connections: given.connections, nodes: given.actors, total: given.found };
+  }
+  const given = await (await ask(`/debug/actors?limit=${PAGE}`)).json();
+  const connections = given.root.children.findIndex((each) => each.kind === "connections");
+  const total = given.connections.count;
+  if (view.offset && connections >= 0) {
+    const page = await (await ask(`/debug/actors/root.connections?${limits}`)).json();
+    given.root.children[connections] = page.actor;
+  }
+  return { connections: given.connections, nodes: [given.root], total };
+}
+
+async function refresh() {
+  view.wanted = true;
+  if (view.busy) return;
+  view.busy = true;
+  clearTimeout(view.timer);
+  try {
+    while (view.wanted) {
+      view.wanted = false;
+      show(await load());
+    }
+  } catch (error) {
+    failed(error);
+  } finally {
+    view.busy = false;
+    view.timer = setTimeout(refresh, document.hidden ? 10 * EVERY : EVERY);
+  }
+}
+
+function show({ connections, nodes, total }) {
+  if (view.offset && view.offset >= total) {
+    view.offset = 0;
+    view.wanted = true;
+  }
+  at("sign-in").hidden = true;
+  at("find").hidden = false;
+  at("scroll").hidden = false;
+  sums(connections);
+  pages(total);
+  const made = nodes.flatMap((node) => [...rows(node)]);
+  if (!made.length) {
+    const cell = make("td", "more", "No connection is like that.");
+    cell.colSpan = 8;
+    made.push(make("tr", "", cell));
+  }
+  // A button that is about to be pressed must not be taken from under the hand.
+  if (!at("rows").matches(":has(button:active)")) at("rows").replaceChildren(...made);
+  if (!view.reader) watch();
+}
+
+function failed(error) {
+  if (error.status === 401 || error.status === 403) {
+    sessionStorage.removeItem(TOKEN);
+    for (const id of ["find", "scroll", "sums", "pages"]) at(id).hidden = true;
+    if (error.status === 403) at("why").textContent = error.message;
+    if (at("sign-in").hidden) at("sign-in").hidden = false;
+    say("not signed in");
+    view.reader?.abort();
+  } else {
+    say(error.status ? error.message : "the server does not answer", "lost");
+  }
+}
+
+// --- changes ---
+
+async function watch() {
+  const reader = new AbortController();
+  view.reader = reader;
+  try {
+    const answer = await ask("/debug/actors?watch&limit=0", {
+      headers: { Accept: "text/event-stream" }, signal: reader.signal,
+    });
+    say("live", "live");
+    const text = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    for (;;) {
+      const { done, value } = await text.read();
+      if (done) break;
+      if (value.includes("event: ")) refresh();
+    }
+    say("the stream has ended", "lost");
+  } catch (error) {
+    if (!reader.signal.aborted) failed(error);
+  } finally {
+    view.reader = null; // the next look begins it again
+  }
+}
+
+at("sign-in").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const field = event.target.elements.token;
+  sessionStorage.setItem(TOKEN, field.value.trim().replace(/^Bearer /i, ""));
+  field.value = "";
+  refresh();
+});
+at("find").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const { peer, principal } = event.target.elements;
+  Object.assign(view, { peer: peer.value.trim(), principal: principal.value.trim(), offset: 0 });
+  refresh();
+});
+at("find").addEventListener("reset", () => {
+  Object.assign(view, { peer: "", principal: "", offset: 0 });
+  refresh();
+});
+at("newer").addEventListener("click", () => { view.offset = Math.max(0, view.offset - PAGE); refresh(); });
+at("older").addEventListener("click", () => { view.offset += PAGE; refresh(); });
+refresh();

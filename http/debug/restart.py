@@ -1,0 +1,81 @@
+"""``POST /debug/actors/{id}/restart``: an operator has one actor started again."""
+
+import logging
+from typing import Final
+
+import trio
+from quart import request
+from quart_trio.wrappers import TrioResponse
+
+from incident_manager.actors.errors import ErrorCode, Refused, Unavailable
+from incident_manager.actors.system import System
+from incident_manager.http.counters import Eviction
+from incident_manager.http.debug.picture import node_view
+from incident_manager.http.origins import is_foreign
+from incident_manager.http.replies import json_reply
+from incident_manager.http.serving import PATIENCE, gateway, session
+from incident_manager.supervision import Node, StartFailed, SupervisorStopped
+
+__all__ = ["restart"]
+
+_audit: Final = logging.getLogger("incident_manager.audit")
+_ABROAD: Final = "This must be sent by a page of the server itself, or by no page."
+
+
+async def restart(actor_id: str) -> TrioResponse:
+    """Have an actor started again: 200 when it runs.
+
+    A connection is closed (1012) instead, 202: its client comes back by itself and resumes. The
+    others cannot be restarted alone, 409. Who asked for it is in the log.
+    """
+    if is_foreign(request.headers):
+        raise Refused(ErrorCode.FORBIDDEN, _ABROAD, "Origin")
+    system = gateway().running()
+    node = system.tree.find(actor_id)
+    if node is None:
+        raise Refused(ErrorCode.NOT_FOUND, f"There is no actor {actor_id}.", "id")
+    outcome = "refused"
+    try:
+        status = await _restart(system, node)
+        outcome = "done"
+    except (StartFailed, SupervisorStopped, trio.TooSlowError) as failure:
+        outcome = str(failure) or "too slow"
+        raise Unavailable(f"{actor_id} does not run again yet: {outcome}.") from failure
+    finally:
+        _audit.info(
+            "restart of an actor",
+            extra={
+                "actor": actor_id,
+                "principal": session().principal.name,
+                "peer": request.remote_addr,
+                "outcome": outcome,
+            },
+        )
+    return json_reply({"actor": _view(system, actor_id)}, status)
+
+
+async def _restart(system: System, node: Node) -> int:
+    parent = node.parent
+    if parent is system.supervisor.node and node.name in system.supervisor.ids:
+        with trio.fail_after(PATIENCE):
+            await system.supervisor.restart_child(node.name)
+        return 200
+    if parent is not None and parent is system.connections.node:
+        try:
+            system.connections.stop_child(node.name)
+        except KeyError:
+            raise Refused(ErrorCode.NOT_FOUND, f"{node.id} has just ended.", "id") from None
+        gateway().counters.evictions[Eviction.OPERATOR] += 1
+        return 202
+    raise Refused(
+        ErrorCode.CONFLICT,
+        f"{node.id} ({node.kind}) cannot be restarted by itself.",
+        "id",
+    )
+
+
+def _view(system: System, actor_id: str) -> dict[str, object] | None:
+    try:
+        return node_view(system.tree.snapshot(node_id=actor_id, limit=0).root)
+    except KeyError:
+        return None  # a connection that was quick to leave
