@@ -9,9 +9,9 @@ from graphql import (
     FieldDefinitionNode,
     InputObjectTypeDefinitionNode,
     InputValueDefinitionNode,
-    NamedTypeNode,
     ObjectTypeDefinitionNode,
     ScalarTypeDefinitionNode,
+    TypeDefinitionNode,
     TypeNode,
     parse,
     print_ast,
@@ -46,7 +46,7 @@ def reference() -> str:
     definitions: dict[str, Any] = {
         node.name.value: node
         for node in parse(sdl(), no_location=True).definitions
-        if isinstance(node, tuple(_KINDS.values()))
+        if isinstance(node, TypeDefinitionNode)
     }
     titles = (*_ROOTS.values(), *_KINDS, "Limits")
     parts = ["# The GraphQL schema", _INTRODUCTION]
@@ -97,10 +97,8 @@ def _said(node: Any) -> str:
 
 def _linked(node: TypeNode) -> str:
     """The type, as a link to where it is described."""
-    inner = node
-    while not isinstance(inner, NamedTypeNode):
-        inner = inner.type
-    name, text = inner.name.value, f"`{print_ast(node)}`"
+    text = f"`{print_ast(node)}`"
+    name = text.strip("`[]!")
     return text if name in _OWN else f"[{text}](#{name.lower()})"
 
 
