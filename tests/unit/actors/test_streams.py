@@ -112,9 +112,9 @@ def test_what_matches(stream: StreamField, wanted: StreamFilter, record: Record)
 
 @given(
     STREAMS,
-    st.lists(filters(), max_size=12, unique=True),
-    st.sets(st.integers(0, 11)),
-    st.lists(records(), max_size=4),
+    st.lists(filters(), min_size=3, max_size=12, unique=True),
+    st.sets(st.integers(0, 11), max_size=3),
+    st.lists(records(), min_size=1, max_size=4),
 )
 def test_the_index_finds_what_a_scan_finds(
     stream: StreamField, wanted: list[StreamFilter], gone: set[int], events: list[Record]
@@ -252,3 +252,14 @@ def test_the_index_finds_who_wants_an_alert_that_belongs_to_nothing() -> None:
     index.add(StreamFilter(severities=frozenset({Severity.P0})), "severe")
     index.add(StreamFilter(incident_ids=frozenset({"1"})), "bound")
     assert [*index.match(alone)] == ["severe"]
+
+
+def test_the_index_finds_who_wants_what_an_incident_was_before() -> None:
+    before = before_of(make_incident(severity=Severity.P3, assignees=("kim",)))
+    record = make_record(2, make_incident(severity=Severity.P1, assignees=("rae",)), before=before)
+    index = FilterIndex[str](StreamField.INCIDENT_UPDATES)
+    for severity in Severity:
+        index.add(StreamFilter(severities=frozenset({severity})), severity.value)
+    for name in ("kim", "rae", "lou"):
+        index.add(StreamFilter(assigned_to=name), name)
+    assert sorted(index.match(record)) == ["P1", "P3", "kim", "rae"]

@@ -259,7 +259,8 @@ async def test_it_trims_in_bounded_steps_and_lets_others_in_between(
         gates = [house.faults.gate("before", "trim") for _ in range(3)]
         mock_clock.jump(5)
         for gate, left in zip(gates, (9, 7, 5), strict=True):
-            await gate.reached.wait()
+            await wait_all_tasks_blocked()
+            assert gate.reached.is_set()
             assert len(house.store.records) == left
             gate.opened.set()
         await wait_all_tasks_blocked()
