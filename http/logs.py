@@ -142,7 +142,9 @@ def configure_logging(
         ]
     handler = logging.StreamHandler(out)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=finish)
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()], processors=finish
+        )
     )
     root = logging.getLogger()
     root.handlers = [handler]

@@ -21,11 +21,12 @@ from incident_manager.http.trace import read_traceparent
 from incident_manager.schema.errors import OperationRefused, refusal
 from incident_manager.schema.operation import Operation
 from incident_manager.schema.subscription import subscribed
-from incident_manager.supervision import Child, DynamicSupervisor
+from incident_manager.supervision import Child, DynamicSupervisor, Stats
 
 __all__ = ["Operations"]
 
 _HIDDEN = "Something went wrong inside the server."
+_LONGEST_ID = 64  # characters of an operation's id that are shown
 _IN_FLIGHT = 32  # queries and mutations at a time; with more, the input is not read on
 
 
@@ -135,17 +136,27 @@ class Operations:
             heartbeat=wanted.heartbeat_seconds,
         )
         self.streams[event.id] = stream
-        self._begin(event, sink, partial(self._run_stream, event, stream))
+        self._begin(
+            event,
+            sink,
+            partial(self._run_stream, event, stream),
+            stats=partial(_figures, event.id, stream),
+        )
 
     def _begin(
-        self, event: Subscribe, sink: SubscriptionSink | None, body: Callable[[], Awaitable[None]]
+        self,
+        event: Subscribe,
+        sink: SubscriptionSink | None,
+        body: Callable[[], Awaitable[None]],
+        *,
+        stats: Stats | None = None,
     ) -> None:
         name = f"s{event.serial}" if sink is not None else f"o{event.serial}"
         kind = "subscription" if sink is not None else "operation"
         self._running[event.id] = _Running(name, sink)
         if sink is None:
             self._in_flight += 1
-        self._children.start_child(name, kind, partial(_body, body))
+        self._children.start_child(name, kind, partial(_body, body), stats=stats)
 
     def stop(self, operation_id: str) -> None:
         """The client wants no more of this one: nothing leaves for it from now on."""
@@ -191,6 +202,17 @@ class Operations:
             if self._fewer is not None:
                 self._fewer.set()
                 self._fewer = None
+
+
+def _figures(operation_id: str, stream: Subscription) -> dict[str, object]:
+    """What the actor tree shows of a subscription; ``id`` is the client's name for it."""
+    return {
+        "id": operation_id[:_LONGEST_ID],
+        "field": stream.shape.field.value,
+        "live": stream.live,
+        "position": stream.position,
+        "lag_events": stream.lag,
+    }
 
 
 async def _body(

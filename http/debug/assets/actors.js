@@ -125,7 +125,7 @@ function row(node, twig) {
     make("td", "", state),
     make("td", "number", age(node.age_seconds)),
     make("td", "number", restarts(node)),
-    make("td", "", mailbox(node)),
+    make("td", "narrow", mailbox(node)),
     make("td", "number", node.messages_handled === null ? "–" : whole.format(node.messages_handled)),
     make("td", "", figures(node)),
     make("td", "", button(node)),

@@ -67,6 +67,13 @@ def test_the_standard_library_goes_the_same_way(logs: Lines, json_logs: bool) ->
     assert "abc" not in second
 
 
+def test_what_a_line_of_the_standard_library_has_besides_is_shown(logs: Lines) -> None:
+    stream = logs(json_logs=True)
+    logging.getLogger("audit").info("restart", extra={"actor": "root.hub", "token": "x"})
+    entry = json.loads(stream.getvalue())
+    assert (entry["actor"], entry["token"]) == ("root.hub", REDACTED)
+
+
 def test_hypercorns_own_handlers_are_taken_away(logs: Lines) -> None:
     logger = logging.getLogger("hypercorn.error")
     logger.handlers = [logging.StreamHandler(io.StringIO())]
