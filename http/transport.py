@@ -5,11 +5,15 @@
 
 import logging
 import math
+from contextlib import suppress
 
+import h11
 import hypercorn.trio.run
 import trio
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData
+from hypercorn.protocol import ProtocolWrapper
+from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import AppWrapper, LifespanState
@@ -94,6 +98,9 @@ class GuardedServer(TCPServer):
 
     async def protocol_send(self, event: Event) -> None:
         """Write, or have the connection closed."""
+        if isinstance(event, Closed):
+            await self._end(event)
+            return
         if not isinstance(event, RawData):
             await super().protocol_send(event)
             return
@@ -111,6 +118,41 @@ class GuardedServer(TCPServer):
             self._guard.stalled += 1
             await trio.aclose_forcefully(self.stream)
         await self.protocol.handle(Closed())
+
+    async def _end(self, event: Closed) -> None:
+        """Close the connection; if a request is still coming in, close our direction only.
+
+        To close it whole would make the kernel answer what comes with a reset, and the client
+        might never see its answer (RFC 9112, section 9.6). So what comes is thrown away, for as
+        long as a connection may be idle.
+
+        Hypercorn asks for this in the application's task, which Quart cancels that very moment.
+        """
+        deadline = trio.current_time() + self._guard.write_timeout
+        with trio.CancelScope(shield=True, deadline=deadline):
+            if not _is_sending(self.protocol):
+                await super().protocol_send(event)
+                return
+            with suppress(AttributeError, trio.BrokenResourceError, trio.ClosedResourceError):
+                await self.stream.send_eof()  # which TLS does not have
+            self.protocol = _Discard(self.protocol)
+            await self.idle_task.restart(self._task_group, self._idle_timeout)
+
+
+def _is_sending(protocol: ProtocolWrapper) -> bool:
+    """Whether a client of HTTP/1.1 has not sent all of its request."""
+    inner = protocol.protocol
+    return isinstance(inner, H11Protocol) and inner.connection.their_state is h11.SEND_BODY
+
+
+class _Discard(ProtocolWrapper):
+    """What is left of a connection that has had its last answer."""
+
+    def __init__(self, ended: ProtocolWrapper) -> None:
+        self.protocol = ended.protocol
+
+    async def handle(self, event: Event) -> None:  # noqa: ARG002 -- thrown away
+        await trio.lowlevel.checkpoint()
 
 
 def install() -> None:

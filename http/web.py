@@ -2,12 +2,15 @@
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from typing import Any, Final
 
+import trio
 from quart import g, request
 from quart_trio import QuartTrio
 from quart_trio.wrappers import TrioResponse
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from incident_manager.actors.errors import ErrorCode, Refused
 from incident_manager.actors.roles import Role
@@ -29,6 +32,8 @@ __all__ = ["ROUTES", "Route", "create_quart", "openapi"]
 
 _log: Final = logging.getLogger(__name__)
 
+_REST: Final = 5.0
+"""Seconds to wait for the rest of a request that is answered."""
 _PROBLEM: Final = "application/problem+json"
 _GRAPHQL: Final = "/graphql"
 _METRICS: Final = "/metrics"
@@ -129,12 +134,22 @@ def create_quart(gateway: Gateway) -> QuartTrio:
 
 
 async def _finish(response: TrioResponse) -> TrioResponse:
+    await _take_the_rest()
     headers = response.headers
     headers.setdefault("Cache-Control", "no-store")
     headers.setdefault("X-Content-Type-Options", "nosniff")
     if g.get("replayed"):
         headers[REPLAYED] = "true"
     return response
+
+
+async def _take_the_rest() -> None:
+    """Wait for what the client is still sending: the connection is good for more after it.
+
+    A body that is too large, or too slow, costs its connection.
+    """
+    with trio.move_on_after(_REST), suppress(RequestEntityTooLarge):
+        await request.body
 
 
 async def _fail(error: Exception) -> TrioResponse:

@@ -8,8 +8,8 @@ import pytest
 import trio
 from hypercorn.trio.tcp_server import TCPServer
 
-from system.client import opened
-from system.harness import local
+from system.client import PATIENCE, opened
+from system.harness import LocalServer, local
 from system.rude import deaf, masked
 
 
@@ -58,3 +58,45 @@ async def test_a_connection_that_fails_is_alone(
     [record] = [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert record.getMessage() == "a connection failed"
     assert record.exc_info is not None
+
+
+def head(size: int, kind: str = "text/plain") -> bytes:
+    return (
+        b"POST /v1/alerts HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        + f"Content-Type: {kind}\r\nContent-Length: {size}\r\n\r\n".encode()
+    )
+
+
+async def answer(stream: trio.SocketStream) -> bytes:
+    """One answer, to its end."""
+    got = b""
+    while b"\r\n\r\n" not in got:
+        got += await stream.receive_some()
+    top, _, body = got.partition(b"\r\n\r\n")
+    [size] = [int(line[15:]) for line in top.split(b"\r\n") if line.startswith(b"content-length:")]
+    while len(body) < size:
+        body += await stream.receive_some()
+    assert len(body) == size
+    return top + body
+
+
+async def test_a_body_that_nobody_wanted_does_not_cost_the_connection(server: LocalServer) -> None:
+    async with await trio.open_tcp_stream("127.0.0.1", server.place.port) as stream:
+        with trio.fail_after(PATIENCE):
+            for _ in range(3):
+                await stream.send_all(head(2))
+                await stream.send_all(b"{}")
+                assert b" 415 " in await answer(stream)
+
+
+async def test_who_sends_too_much_sees_the_answer_and_the_end(tmp_path: Path) -> None:
+    async with (
+        local(tmp_path, server__max_body_bytes=1024) as server,
+        await trio.open_tcp_stream("127.0.0.1", server.place.port) as stream,
+    ):
+        with trio.fail_after(PATIENCE):
+            await stream.send_all(head(1_000_000, "application/json"))
+            assert b" 413 " in await answer(stream)
+            assert await stream.receive_some() == b""
+            # Nothing is reset while the rest comes, nor is anything made of it.
+            await stream.send_all(bytes(1_000_000) + head(2))
