@@ -20,6 +20,7 @@ from incident_manager.http.serving import caller, enter, gateway
 
 __all__ = ["count_requests", "scrape"]
 
+_BRACES: Final = str.maketrans("<>", "{}")
 _OPEN: Final = "application/openmetrics-text"
 _END: Final = b"# EOF\n"
 
@@ -69,7 +70,7 @@ def count_requests(app: QuartTrio, gateway: Gateway) -> None:
 
     async def end(response: TrioResponse) -> TrioResponse:
         rule = request.url_rule
-        route = None if rule is None else rule.rule
+        route = None if rule is None else rule.rule.translate(_BRACES)  # as OpenAPI writes it
         seconds = time.perf_counter() - g.began
         gateway.counters.request(request.method, route, response.status_code, seconds)
         return response

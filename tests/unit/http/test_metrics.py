@@ -120,7 +120,7 @@ async def test_requests_are_counted_by_the_template_of_their_route() -> None:
         found = await samples(served)
     name = "llm_incident_manager_http_requests_total"
     assert {line: number for line, number in found.items() if line.startswith(name)} == {
-        f'{name}{{method="GET",path="/v1/incidents/<incident_id>",status_code="404"}}': 2,
+        f'{name}{{method="GET",path="/v1/incidents/{{incident_id}}",status_code="404"}}': 2,
         f'{name}{{method="GET",path="other",status_code="404"}}': 1,
         f'{name}{{method="other",path="other",status_code="405"}}': 1,
     }
