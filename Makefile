@@ -42,8 +42,9 @@ bench: $(STAMP) ## measure the server (ARGS=--quick)
 soak: $(STAMP) ## a hundred rounds of kill -9
 	LIM_TEST_KILL_ROUNDS=100 $(BIN)/python -m pytest -q tests/system/test_kill.py $(ARGS)
 
-fuzz: $(STAMP) ## the properties with many more examples
+fuzz: $(STAMP) ## the properties, and requests to REST, with many more examples
 	$(BIN)/python -m pytest -q tests/unit --hypothesis-profile=fuzz $(ARGS)
+	LIM_TEST_FUZZ_EXAMPLES=1000 $(BIN)/python -m pytest -q tests/system/test_schemathesis.py $(ARGS)
 
 clean: ## remove what the other targets made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
