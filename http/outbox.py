@@ -38,6 +38,7 @@ class Outbox:
         "_room",
         "_send",
         "_spawn",
+        "_wanted",
         "bytes_out",
         "closed",
         "ended",
@@ -56,6 +57,7 @@ class Outbox:
         self._fresh = 0
         self._frames: deque[bytes] = deque()
         self._room: trio.Event | None = None
+        self._wanted = 0  # size of the frame that was refused last: what room must be there for
         self._draining = False
         self._ending: tuple[int, str] | None = None
         self.limit = limit
@@ -69,6 +71,7 @@ class Outbox:
         if self._ending is not None or self.closed:
             return False
         if self.size and self.size + len(frame) > self.limit:
+            self._wanted = len(frame)
             return False
         self._put(frame)
         subject = self._latency.subject
@@ -104,11 +107,16 @@ class Outbox:
             self._spawn(self._drain)
 
     async def room(self) -> None:
-        """Wait until the outbox is at most half full, or closed."""
-        while self.size > self.limit // 2 and not self.closed:
+        """Wait until the outbox is at most half full and takes what it refused, or is closed."""
+        while self._crowded() and not self.closed:
             if self._room is None:
                 self._room = trio.Event()
             await self._room.wait()
+        self._wanted = 0
+
+    def _crowded(self) -> bool:
+        size = self.size
+        return size > self.limit // 2 or (size > 0 and size + self._wanted > self.limit)
 
     def close(self) -> None:
         """Nothing leaves any more; what waits is dropped, and nobody waits for room."""
@@ -149,7 +157,7 @@ class Outbox:
             self.bytes_out += len(frame)
             self._counters.messages_out += 1
             self._counters.bytes_out += len(frame)
-            if self.size <= self.limit // 2:
+            if self._room is not None and not self._crowded():
                 self._wake()
             # After a disconnect the send returns at once, and would keep the loop for itself.
             await trio.lowlevel.checkpoint()

@@ -15,7 +15,7 @@ class SubscriptionSink:
     ``tells`` says that the client agreed the subprotocol, so that it can be sent a ping.
     """
 
-    __slots__ = ("_extra", "_id", "_prefix", "_tells", "open", "outlet")
+    __slots__ = ("_extra", "_gap", "_id", "_prefix", "_tells", "open", "outlet")
 
     def __init__(self, outbox: Outbox, operation_id: str, *, tells: bool) -> None:
         self.outlet = outbox
@@ -24,6 +24,7 @@ class SubscriptionSink:
         self._prefix = next_prefix(operation_id)
         self._tells = tells
         self._extra: bytes | None = None
+        self._gap: Gap | None = None  # said by ping, and not yet with a payload
 
     def offer(self, payload: bytes) -> bool:
         """Frame the payload and put it into the outbox, or refuse it."""
@@ -34,7 +35,7 @@ class SubscriptionSink:
             payload = extend(payload, extra)
         if not self.outlet.offer(self._prefix + payload + b"}"):
             return False
-        self._extra = None
+        self._extra = self._gap = None
         return True
 
     def recovered(self) -> None:
@@ -43,6 +44,9 @@ class SubscriptionSink:
 
     def lost(self, gap: Gap) -> None:
         """The next payload says the gap; a client that can hear a ping is told at once."""
+        if self._gap is not None:  # one gap for the client, from where the first began
+            gap = Gap(self._gap.since, gap.until)
+        self._gap = gap
         bounds = {"from": str(gap.since), "to": str(gap.until)}
         self._extra = b'"recovered":false,"gap":' + msgspec.json.encode(bounds)
         if self._tells:

@@ -97,6 +97,31 @@ async def test_room_comes_when_half_of_it_has_left(nursery: trio.Nursery) -> Non
     assert box.size == 0
 
 
+async def test_room_is_for_the_frame_that_was_refused(nursery: trio.Nursery) -> None:
+    """Else a stream would offer it again and again while the client takes nothing."""
+    wire = Wire(nursery)
+    wire.gate = trio.Event()
+    box = outbox(wire)
+    assert box.offer(b"xxxx")
+    assert not box.offer(b"y" * 8)
+    waited = trio.Event()
+
+    async def wait() -> None:
+        await box.room()
+        waited.set()
+
+    nursery.start_soon(wait)
+    box.flush()
+    await trio.testing.wait_all_tasks_blocked()
+    assert not waited.is_set()
+    wire.gate.set()
+    await waited.wait()
+    assert box.offer(b"y" * 8)
+    box.flush()
+    await box.room()
+    assert wire.texts == ["xxxx", "y" * 8]
+
+
 async def test_whoever_waits_for_room_is_let_go_when_it_closes(nursery: trio.Nursery) -> None:
     wire = Wire(nursery)
     wire.gate = trio.Event()

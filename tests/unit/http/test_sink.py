@@ -73,6 +73,19 @@ async def test_a_gap_is_said_at_once_by_a_ping_and_with_the_next_payload() -> No
     assert sent[1]["payload"]["extensions"] == {"cursor": "e:7", "recovered": False, "gap": gap}
 
 
+async def test_two_gaps_before_a_payload_are_one() -> None:
+    async with trio.open_nursery() as nursery:
+        sink, sent = make(nursery, tells=False)
+        sink.lost(Gap(Cursor("old", 3), Cursor("e", 6)))
+        sink.lost(Gap(Cursor("e", 6), Cursor("e", 9)))
+        assert sink.offer(PAYLOAD)
+        sink.lost(Gap(Cursor("e", 20), Cursor("e", 30)))
+        assert sink.offer(PAYLOAD)
+        sink.outlet.flush()
+    gaps = [message["payload"]["extensions"]["gap"] for message in sent]
+    assert gaps == [{"from": "old:3", "to": "e:9"}, {"from": "e:20", "to": "e:30"}]
+
+
 async def test_a_client_without_the_subprotocol_gets_no_ping() -> None:
     async with trio.open_nursery() as nursery:
         sink, sent = make(nursery, tells=False)
