@@ -9,16 +9,21 @@ import trio
 from incident_manager.actors.model import Record
 from incident_manager.actors.ports import Projector, Shape
 
-__all__ = ["Projections"]
+__all__ = ["SHARED", "Projections"]
+
+SHARED = 0.25
+"""Seconds for which those who deliver the same event share a deep payload."""
+_MOST_SHARED = 256  # deep payloads at a time
 
 
 class _Pending:
-    """A projection that somebody is making."""
+    """A projection that somebody is making, and what has come of it; None if it failed."""
 
-    __slots__ = ("done",)
+    __slots__ = ("done", "payload")
 
     def __init__(self) -> None:
         self.done = trio.Event()
+        self.payload: bytes | None = None
 
 
 class Projections:
@@ -32,6 +37,7 @@ class Projections:
         self._bytes = bytes_
         self._size = 0
         self._kept: dict[tuple[int, Shape], bytes] = {}
+        self._fresh: dict[tuple[int, Shape], tuple[float, bytes]] = {}
         self._pending: dict[tuple[int, Shape], _Pending] = {}
         self.made = 0
 
@@ -46,25 +52,40 @@ class Projections:
         return payload
 
     async def deep(self, shape: Shape, record: Record, epoch: str) -> bytes:
-        """The payload of a deep shape; who asks while it is being made waits for that one."""
+        """The payload of a deep shape; who asks while it is being made gets that one.
+
+        It is kept for ``SHARED`` seconds only: its relations are as of delivery.
+        """
         key = (record.offset, shape)
-        while True:
-            payload = self._kept.get(key)
-            if payload is not None:
-                return payload
-            pending = self._pending.get(key)
-            if pending is None:
-                break
-            await pending.done.wait()
+        shared = self._shared(key)
+        if shared is not None:
+            return shared
+        while (others := self._pending.get(key)) is not None:
+            await others.done.wait()
+            if others.payload is not None:
+                return others.payload
         self.made += 1
         self._pending[key] = pending = _Pending()
         try:
             payload = await self._projector.project_deep(shape, record, f"{epoch}:{record.offset}")
-            self._keep(key, payload)
+            pending.payload = payload
+            self._fresh[key] = (trio.current_time() + SHARED, payload)
         finally:
             del self._pending[key]
             pending.done.set()
         return payload
+
+    def _shared(self, key: tuple[int, Shape]) -> bytes | None:
+        """A deep payload that was made a moment ago; those made earlier go."""
+        now = trio.current_time()
+        while self._fresh:
+            oldest = next(iter(self._fresh))
+            until, _ = self._fresh[oldest]
+            if until > now and len(self._fresh) <= _MOST_SHARED:
+                break
+            del self._fresh[oldest]
+        found = self._fresh.get(key)
+        return None if found is None else found[1]
 
     def _keep(self, key: tuple[int, Shape], payload: bytes) -> None:
         self._kept[key] = payload

@@ -5,21 +5,25 @@ from collections.abc import Sequence
 from itertools import islice
 
 from incident_manager.actors.model import Record
+from incident_manager.actors.weight import record_weight
 
 __all__ = ["Ring"]
 
 
 class Ring:
-    """At most ``capacity`` records with consecutive offsets; the oldest give way.
+    """At most ``capacity`` records of at most ``budget`` bytes, with consecutive offsets.
 
-    What is no longer here is in the journal.
+    The oldest give way; what is no longer here is in the journal.
     """
 
-    __slots__ = ("_records", "capacity")
+    __slots__ = ("_records", "_weight", "_weights", "budget", "capacity")
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, budget: int = 64 * 1024 * 1024) -> None:
         self.capacity = capacity
-        self._records: deque[Record] = deque(maxlen=capacity)
+        self.budget = budget
+        self._records: deque[Record] = deque()
+        self._weights: deque[int] = deque()
+        self._weight = 0
 
     def extend(self, records: Sequence[Record]) -> None:
         """Add records; one that does not follow the newest makes the ring forget the others."""
@@ -28,7 +32,15 @@ class Ring:
                 continue
             if self._records and record.offset != self._records[-1].offset + 1:
                 self._records.clear()
+                self._weights.clear()
+                self._weight = 0
+            weight = record_weight(record)
             self._records.append(record)
+            self._weights.append(weight)
+            self._weight += weight
+        while len(self._records) > self.capacity or self._weight > self.budget:
+            self._records.popleft()
+            self._weight -= self._weights.popleft()
 
     def after(self, offset: int, limit: int) -> list[Record] | None:
         """At most ``limit`` records that follow ``offset``; None if the ring does not reach back.

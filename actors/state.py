@@ -4,25 +4,35 @@ A batch of commands is decided on a scratch layer; :meth:`WorkingSet.adopt` keep
 commit and :meth:`WorkingSet.discard` throws it away when the commit failed.
 """
 
-from itertools import islice
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from incident_manager.actors.journal.base import Answer, Loaded, Needs
 from incident_manager.actors.model import Incident, KeyState, Record, key_state
+from incident_manager.actors.weight import incident_weight
 
 __all__ = ["WorkingSet"]
 
+_BUDGET = 64 * 1024 * 1024  # bytes of incidents, and of answers
 K = TypeVar("K")
 V = TypeVar("V")
 
 
+def _answer_weight(answer: Answer | None) -> int:
+    return 0 if answer is None else len(answer.body)
+
+
 class _Layered(Generic[K, V]):
-    """A map with a scratch layer over a cache that holds at most ``capacity`` entries."""
+    """A map with a scratch layer over a cache that holds at most ``capacity`` entries, and at
+    most ``_BUDGET`` bytes as ``weigh`` counts them.
+    """
 
-    __slots__ = ("_kept", "_scratch", "capacity")
+    __slots__ = ("_kept", "_scratch", "_weigh", "_weight", "capacity")
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, weigh: Callable[[V], int] = lambda _: 0) -> None:
         self.capacity = capacity
+        self._weigh = weigh
+        self._weight = 0
         self._kept: dict[K, V] = {}
         self._scratch: dict[K, V] = {}
 
@@ -40,23 +50,27 @@ class _Layered(Generic[K, V]):
     def forget(self, key: K) -> None:
         """Know nothing of a key: it must be loaded again before it is looked up."""
         self._scratch.pop(key, None)
-        self._kept.pop(key, None)
+        self._drop(key)
 
     def learn(self, key: K, value: V) -> None:
         """Keep what the journal says; what the scratch layer holds is newer and stays on top."""
+        self._drop(key)  # so that the newest are at the end
         self._kept[key] = value
+        self._weight += self._weigh(value)
+
+    def _drop(self, key: K) -> None:
+        if key in self._kept:
+            self._weight -= self._weigh(self._kept.pop(key))
 
     def adopt(self) -> None:
         for key, value in self._scratch.items():
-            self._kept.pop(key, None)  # so that the newest are at the end
-            self._kept[key] = value
+            self.learn(key, value)
         self.discard()
 
     def discard(self) -> None:
         self._scratch.clear()
-        excess = len(self._kept) - self.capacity
-        for key in list(islice(self._kept, max(excess, 0))):
-            del self._kept[key]
+        while len(self._kept) > self.capacity or self._weight > _BUDGET:
+            self._drop(next(iter(self._kept)))
 
 
 class WorkingSet:
@@ -68,11 +82,11 @@ class WorkingSet:
 
     def __init__(self, head: int, capacity: int = 20_000) -> None:
         self._kept_head = self.head = head
-        self._incidents: _Layered[str, Incident | None] = _Layered(capacity)
+        self._incidents: _Layered[str, Incident | None] = _Layered(capacity, incident_weight)
         self._fingerprints: _Layered[tuple[str, str], tuple[str, ...]] = _Layered(capacity)
         self._keys: _Layered[tuple[str, str], KeyState | None] = _Layered(capacity)
         self._firing: _Layered[str, int] = _Layered(capacity)
-        self._answers: _Layered[str, Answer | None] = _Layered(64)
+        self._answers: _Layered[str, Answer | None] = _Layered(64, _answer_weight)
         self._layers: tuple[_Layered[Any, Any], ...] = (
             self._incidents,
             self._fingerprints,

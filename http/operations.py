@@ -27,6 +27,7 @@ __all__ = ["Operations"]
 
 _HIDDEN = "Something went wrong inside the server."
 _LONGEST_ID = 64  # characters of an operation's id that are shown
+_AT_ONCE = 4  # of these are executed at a time: a result may be large
 _IN_FLIGHT = 32  # queries and mutations at a time; with more, the input is not read on
 
 
@@ -56,6 +57,7 @@ class Operations:
         "_outbox",
         "_protocol",
         "_running",
+        "_turns",
         "streams",
         "trace",
     )
@@ -70,6 +72,7 @@ class Operations:
         self._running: dict[str, _Running] = {}
         self._in_flight = 0
         self._fewer: trio.Event | None = None
+        self._turns: trio.CapacityLimiter | None = None
         self.streams: dict[str, Subscription] = {}
         self.trace: str | None = None
 
@@ -186,13 +189,14 @@ class Operations:
             self._ended(event)
 
     async def _execute(self, event: Subscribe, operation: Operation, session: Session) -> None:
+        if self._turns is None:  # most connections only subscribe
+            self._turns = trio.CapacityLimiter(_AT_ONCE)
         try:
-            result = await execute(self._gateway, operation, session)
-            if self._protocol.is_live(event.id, event.serial):
-                self._outbox.write(next_prefix(event.id) + msgspec.json.encode(result) + b"}")
-                complete = self._protocol.complete(event.id, serial=event.serial)
-                if complete is not None:
-                    self._outbox.write(complete)
+            async with self._turns:
+                # A client that does not read its results gets no more of them made.
+                await self._outbox.room()
+                result = await execute(self._gateway, operation, session)
+                self._finish(event, result)
         except Exception:
             self._fail(event, refusal(ErrorCode.INTERNAL_SERVER_ERROR, _HIDDEN))
             raise
@@ -202,6 +206,14 @@ class Operations:
             if self._fewer is not None:
                 self._fewer.set()
                 self._fewer = None
+
+    def _finish(self, event: Subscribe, result: Mapping[str, object]) -> None:
+        if not self._protocol.is_live(event.id, event.serial):
+            return
+        self._outbox.write(next_prefix(event.id) + msgspec.json.encode(result) + b"}")
+        complete = self._protocol.complete(event.id, serial=event.serial)
+        if complete is not None:
+            self._outbox.write(complete)
 
 
 def _figures(operation_id: str, stream: Subscription) -> dict[str, object]:

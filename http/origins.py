@@ -1,10 +1,11 @@
 """``Origin``: whether a page of somebody else has made a browser send a request."""
 
+from collections.abc import Collection
 from typing import Final
 
 from werkzeug.datastructures import Headers
 
-__all__ = ["is_foreign"]
+__all__ = ["is_foreign", "is_stranger"]
 
 _OWN: Final = frozenset({"same-origin", "none"})
 
@@ -18,7 +19,16 @@ def is_foreign(headers: Headers) -> bool:
     site = headers.get("Sec-Fetch-Site")
     if site is not None:
         return site not in _OWN
-    origin = headers.get("Origin")
-    if origin is None:
+    return is_stranger(headers.get("Origin"), headers.get("Host"))
+
+
+def is_stranger(origin: str | None, host: str | None, allowed: Collection[str] = ()) -> bool:
+    """Whether an ``Origin`` (RFC 6454) is neither the server's own nor one of ``allowed``.
+
+    Browsers let any page open a WebSocket to any host, and send the page's origin with it; what
+    sends none is no browser. ``*`` in ``allowed`` stands for all.
+    """
+    if origin is None or "*" in allowed:
         return False
-    return origin.rpartition("//")[2].lower() != (headers.get("Host") or "").lower()
+    own = origin.rpartition("//")[2].lower() == (host or "").lower()
+    return not own and origin.lower().rstrip("/") not in {o.lower().rstrip("/") for o in allowed}

@@ -99,7 +99,7 @@ class ServerSettings:
     ] = 10.0
     allowed_origins: Annotated[
         tuple[str, ...],
-        About("Origins that may open WebSockets, besides the server's own.", pending=True),
+        About("Origins that may open WebSockets, besides the server's own; `*`: all."),
     ] = ()
     cors_origins: Annotated[
         tuple[str, ...],
@@ -195,7 +195,7 @@ class LimitSettings:
         About("WebSocket connections of one address. 0: no limit.", least=0, pending=True),
     ] = 100
     subscriptions_per_connection: Annotated[
-        int, About("Operations at a time on one connection. 0: no limit.", least=0)
+        int, About("Subscriptions at a time on one connection. 0: no limit.", least=0)
     ] = 10
     messages_per_second: Annotated[
         int,

@@ -8,6 +8,7 @@ import trio
 from incident_manager.http.connection import Connection, close_code
 from incident_manager.http.gateway import Gateway, Phase
 from incident_manager.http.hosts import is_rebound
+from incident_manager.http.origins import is_stranger
 from incident_manager.http.outbox import Outbox
 from incident_manager.http.protocol import SUBPROTOCOL
 from incident_manager.supervision import SupervisorStopped
@@ -42,6 +43,9 @@ async def websocket(gateway: Gateway, scope: Scope, receive: Receive, send: Send
 def _refusal(gateway: Gateway, scope: Scope) -> tuple[int, str] | None:
     if is_rebound(gateway.settings, _header(scope, b"host")):
         return 403, "This Host is not one that an open server answers to."
+    allowed = gateway.settings.server.allowed_origins
+    if is_stranger(_header(scope, b"origin"), _header(scope, b"host"), allowed):
+        return 403, "Pages of this Origin may not connect (server.allowed_origins)."
     if scope["path"] not in PATHS:
         return 404, f"WebSockets are served at {', '.join(sorted(PATHS))}."
     if gateway.phase is not Phase.READY:
@@ -69,7 +73,6 @@ async def _serve(
     system = gateway.running()
     gateway.serial += 1
     async with system.connections.adopt(f"c{gateway.serial}", "connection") as child:
-        await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL if agreed else None})
         ended = False
         try:
             async with trio.open_nursery() as nursery:
@@ -87,7 +90,10 @@ async def _serve(
                 gateway.connections.add(connection)
                 gateway.counters.connections += 1
                 began = trio.current_time()
+                # It counts from here on: while it is being accepted others knock too.
+                subprotocol = SUBPROTOCOL if agreed else None
                 try:
+                    await send({"type": "websocket.accept", "subprotocol": subprotocol})
                     await connection.run(receive)
                 finally:
                     gateway.counters.lives.observe(trio.current_time() - began)

@@ -19,6 +19,7 @@ from incident_manager.actors.journal.base import (
     Bounds,
     Chunk,
     Journal,
+    JournalError,
     JournalUnavailable,
     Loaded,
     Needs,
@@ -75,6 +76,8 @@ class Keeper:
         self._journal: Journal | None = None
         self._opened = trio.Event()
         self._failure: str | None = None
+        self._epoch: str | None = None
+        self._head = 0
         self._appends = 0
         self._records = 0
         self.append_seconds = Histogram()
@@ -87,6 +90,7 @@ class Keeper:
         """The actor: the journal is open while it runs. Raises JournalError if it cannot be."""
         child.observe(self._statistics)
         async with self._opener() as journal:
+            self._check_same(await journal.bounds())
             self._journal = journal
             self._opened.set()
             try:
@@ -97,6 +101,12 @@ class Keeper:
             finally:
                 self._journal = None
                 self._opened = trio.Event()
+
+    def _check_same(self, bounds: Bounds) -> None:
+        """A journal that was opened again must hold what was read and acknowledged before."""
+        if self._epoch is not None and (bounds.epoch != self._epoch or bounds.head < self._head):
+            raise JournalError("the journal's file was replaced while it was in use")
+        self._epoch, self._head = bounds.epoch, bounds.head
 
     async def _keep_house(self, journal: Journal) -> None:
         try:
@@ -173,6 +183,7 @@ class Keeper:
             raise
         self.append_seconds.observe(time.perf_counter() - began)
         self._works()
+        self._head = batch.expected_head + len(batch.records)
         self._appends += 1
         self._records += len(batch.records)
         self._count(batch.records)

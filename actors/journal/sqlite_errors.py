@@ -68,18 +68,25 @@ def translated(where: str) -> Iterator[None]:
 def write_transaction(connection: sqlite3.Connection, where: str) -> Iterator[None]:
     """One write transaction: committed at the end, or rolled back by whatever is raised."""
     committing = False
+    failure: Exception | None = None
     try:
         connection.execute("BEGIN IMMEDIATE")
         yield
         committing = True
         connection.execute("COMMIT")
     except sqlite3.Error as error:
-        raise _translate(error, where, committing=committing) from error
+        failure = _translate(error, where, committing=committing)
+        raise failure from error
     finally:
         # SQLite ends the transaction itself after some errors, and not after others.
         if connection.in_transaction:
-            with translated(where):
+            try:
                 connection.execute("ROLLBACK")
+            except sqlite3.Error as error:
+                # What is known of the outcome is the first failure's to say.
+                if failure is None:
+                    raise _translate(error, where, committing=False) from error
+                failure.add_note(f"and it could not be rolled back: {error}")
 
 
 @contextmanager

@@ -128,11 +128,11 @@ async def test_too_many_subscriptions(tmp_path: Path) -> None:
         assert (await client.next(four))["data"]["newIncidents"]["title"] == "one"
 
 
-async def rejected(url: str) -> ConnectionRejected:
+async def rejected(url: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> ConnectionRejected:
     """How the server refuses an upgrade there."""
     refusals: list[ConnectionRejected] = []
     try:
-        async with connected(url):
+        async with connected(url, headers=headers):
             pytest.fail("it was accepted")
     except* ConnectionRejected as group:
         refusals += flattened(group)
@@ -230,3 +230,31 @@ async def test_a_connection_that_fails_is_closed_so_that_its_client_comes_back(
         assert node is not None
         assert node.last_failure is not None
         assert "injected" in node.last_failure.traceback
+
+
+@pytest.mark.parametrize("origin", [b"http://evil.example", b"null", b"http://localhost:1"])
+async def test_a_page_of_another_origin_may_not_connect(server: LocalServer, origin: bytes) -> None:
+    """Browsers let every page try, and an open server would make it ADMIN."""
+    refusal = await rejected(server.ws, [(b"Origin", origin)])
+    assert refusal.status_code == 403
+
+
+async def test_the_servers_own_page_may_connect(server: LocalServer) -> None:
+    own = server.ws.removeprefix("ws://").partition("/")[0].encode()
+    async with connected(server.ws, headers=[(b"Origin", b"http://" + own)]) as client:
+        assert await client.init() == {"type": "connection_ack"}
+
+
+async def test_the_operator_may_allow_other_origins(tmp_path: Path) -> None:
+    async with local(tmp_path, server__allowed_origins="https://board.example") as server:
+        headers = [(b"Origin", b"https://board.example")]
+        async with connected(server.ws, headers=headers) as client:
+            assert await client.init() == {"type": "connection_ack"}
+
+
+async def test_results_that_nobody_reads_are_not_made_without_end(server: LocalServer) -> None:
+    """More queries at once than are executed at once: each is answered all the same."""
+    async with opened(server.ws) as client:
+        streams = [await client.begin("{ cursor }") for _ in range(40)]
+        for stream in streams:
+            assert "cursor" in (await client.next(stream))["data"]

@@ -1,8 +1,9 @@
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from attrs import evolve
+from trio.testing import MockClock, wait_all_tasks_blocked
 
-from incident_manager.actors.projections import Projections
+from incident_manager.actors.projections import SHARED, Projections
 from unit.actors.builders import make_history
 from unit.actors.fakes import FakeProjector, FakeShape, Unprojectable
 
@@ -72,11 +73,30 @@ async def test_all_who_ask_for_a_deep_one_wait_for_the_one_that_is_made() -> Non
         await wait_all_tasks_blocked()
         assert not found
         projector.gate.set()
-    await ask()
-    assert len(found) == 6
+    assert len(found) == 5
     assert len(set(found)) == 1
     assert projector.made == {(DEEP, 1): 1}
     assert projections.made == 1
+
+
+async def test_a_deep_one_is_made_again_for_a_later_delivery(mock_clock: MockClock) -> None:
+    """Its relations are as of delivery: what was true at an earlier one is not kept."""
+    projector = FakeProjector()
+    projections = Projections(projector)
+    for record in (ONE, ONE, TWO):
+        await projections.deep(DEEP, record, "e")
+    assert projector.made == {(DEEP, 1): 1, (DEEP, 2): 1}
+    mock_clock.jump(SHARED + 0.01)
+    await projections.deep(DEEP, ONE, "e")
+    assert projector.made == {(DEEP, 1): 2, (DEEP, 2): 1}
+
+
+async def test_only_so_many_deep_ones_are_shared(mock_clock: MockClock) -> None:
+    projector = FakeProjector()
+    projections = Projections(projector)
+    for offset in range(1, 400):
+        await projections.deep(DEEP, evolve(ONE, offset=offset), "e")
+    assert len(projections._fresh) <= 257
 
 
 async def test_who_waits_makes_it_if_the_first_is_cancelled() -> None:

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from incident_manager.actors.ring import Ring
+from incident_manager.actors.weight import record_weight
 from unit.actors.builders import make_history, make_record
 
 HISTORY = make_history(60)
@@ -78,3 +79,19 @@ def test_a_small_ring_still_has_the_newest(capacity: int) -> None:
     ring = Ring(capacity)
     ring.extend(HISTORY)
     assert ring.after(59, 9) == [make_record(60)]
+
+
+def test_the_oldest_give_way_to_bytes_too() -> None:
+    weight = record_weight(HISTORY[0])
+    ring = Ring(50, budget=3 * weight + weight // 2)
+    ring.extend(HISTORY[:10])
+    held = ring.after(9, 50)
+    assert held is not None
+    assert ring.after(10, 50) == []
+    assert ring.after(5, 50) is None
+
+
+def test_one_that_is_too_heavy_leaves_it_empty() -> None:
+    ring = Ring(50, budget=10)
+    ring.extend(HISTORY[:1])
+    assert ring.after(0, 9) is None

@@ -3,7 +3,7 @@
 import pytest
 from werkzeug.datastructures import Headers
 
-from incident_manager.http.origins import is_foreign
+from incident_manager.http.origins import is_foreign, is_stranger
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,23 @@ from incident_manager.http.origins import is_foreign
 )
 def test_a_page_of_somebody_else(headers: dict[str, str], foreign: bool) -> None:
     assert is_foreign(Headers(headers)) is foreign
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed", "stranger"),
+    [
+        (None, (), False),
+        ("http://localhost:8080", (), False),
+        ("HTTP://LOCALHOST:8080", (), False),
+        ("http://evil.example", (), True),
+        ("null", (), True),
+        ("http://localhost:8081", (), True),
+        ("https://board.example", ("https://board.example/",), False),
+        ("https://other.example", ("https://board.example",), True),
+        ("https://other.example", ("*",), False),
+    ],
+)
+def test_whose_page_may_connect(
+    origin: str | None, allowed: tuple[str, ...], stranger: bool
+) -> None:
+    assert is_stranger(origin, "localhost:8080", allowed) is stranger
