@@ -42,12 +42,15 @@ _MANAGER: Final = "llm_incident_manager_"
 class Figures(Collector):
     """A collector of prometheus_client: one scrape.
 
-    ``active`` are the active incidents by severity, None while nobody can say. Before the system
-    runs, what only the system has is left out.
+    ``active`` are the active incidents by severity, None while nobody can say; ``subscriptions``
+    and ``waiting`` are sums over all connections. Before the system runs, what only the system has
+    is left out.
     """
 
     gateway: Gateway
     active: Mapping[Severity, int] | None = None
+    subscriptions: int = 0
+    waiting: int = 0
 
     def collect(self) -> Iterator[Metric]:
         """Every metric."""
@@ -70,16 +73,13 @@ class Figures(Collector):
         yield _build()
 
     def _websockets(self, counters: Counters) -> Iterator[Metric]:
-        open_ = self.gateway.connections
-        name = _WEBSOCKET
-        yield GaugeMetricFamily(f"{name}connections_active", "Open connections.", len(open_))
+        name, count = _WEBSOCKET, len(self.gateway.connections)
+        yield GaugeMetricFamily(f"{name}connections_active", "Open connections.", count)
         yield CounterMetricFamily(
             f"{name}connections", "Connections that were let in.", counters.connections
         )
         yield GaugeMetricFamily(
-            f"{name}subscriptions_active",
-            "Subscriptions that run.",
-            sum(each.subscriptions for each in open_),
+            f"{name}subscriptions_active", "Subscriptions that run.", self.subscriptions
         )
         yield CounterMetricFamily(
             f"{name}messages_sent", "Messages handed to the kernel.", counters.messages_out
@@ -98,9 +98,7 @@ class Figures(Collector):
             counters.lives,
         )
         yield GaugeMetricFamily(
-            f"{name}message_queue_size",
-            "Messages that wait in all outboxes.",
-            sum(each.waiting for each in open_),
+            f"{name}message_queue_size", "Messages that wait in all outboxes.", self.waiting
         )
 
 

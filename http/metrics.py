@@ -21,6 +21,7 @@ from incident_manager.http.serving import caller, enter, gateway
 __all__ = ["count_requests", "scrape"]
 
 _BRACES: Final = str.maketrans("<>", "{}")
+_STEP: Final = 512  # connections that are looked at before others run
 _OPEN: Final = "application/openmetrics-text"
 _END: Final = b"# EOF\n"
 
@@ -49,9 +50,10 @@ async def scrape() -> TrioResponse:
     served = gateway()
     system = served.system
     active = None if system is None else await served.active.read(system.journal)
+    subscriptions, waiting = await _sums(served)
     encode, media_type = choose_encoder(",".join(request.headers.getlist("Accept")))
     parts: list[bytes] = []
-    for metric in Figures(served, active).collect():
+    for metric in Figures(served, active, subscriptions, waiting).collect():
         parts.append(encode(_One(metric)).removesuffix(_END))
         await trio.lowlevel.checkpoint()  # the streams wait for one metric at most, not for all
     if media_type.startswith(_OPEN):
@@ -59,6 +61,17 @@ async def scrape() -> TrioResponse:
     response = TrioResponse(b"".join(parts), content_type=media_type)
     response.headers["Vary"] = "Accept"
     return response
+
+
+async def _sums(served: Gateway) -> tuple[int, int]:
+    """Subscriptions and waiting messages of all connections, a part of them at a time."""
+    subscriptions = waiting = 0
+    for number, connection in enumerate(tuple(served.connections), 1):
+        subscriptions += connection.subscriptions
+        waiting += connection.waiting
+        if number % _STEP == 0:
+            await trio.lowlevel.checkpoint()
+    return subscriptions, waiting
 
 
 def count_requests(app: QuartTrio, gateway: Gateway) -> None:

@@ -50,7 +50,7 @@ async def take_census(
     ``peer`` is an address, with its port or without; both conditions must hold where both are
     given.
     """
-    sums = dict.fromkeys(_SUMMED, 0)
+    sums: dict[str, int] = dict.fromkeys(_SUMMED, 0)
     count = most = 0
     found: list[str] = []
     children = [] if connections is None else list(connections.children.values())

@@ -37,6 +37,12 @@ _KEYS = [scenario.key for scenario in SCENARIOS]
     metavar="SECONDS",
     help="Before each round wait, so long at most, until no other program keeps the CPU busy.",
 )
+@click.option(
+    "--scrape",
+    default=0.0,
+    metavar="SECONDS",
+    help="Scrape /metrics so often while alerts are sent.",
+)
 @click.option("--write", is_flag=True, help="Write the figures of a full run into the document.")
 @click.option("--json", "raw", type=click.Path(dir_okay=False), help="Append all rounds as JSON.")
 @click.option("--client", type=click.Choice(["auto", "c", "python"]), default="auto")
@@ -48,6 +54,7 @@ def main(
     only: tuple[str, ...],
     rounds: int | None,
     wait: float,
+    scrape: float,
     write: bool,
     raw: str | None,
     client: str,
@@ -55,7 +62,7 @@ def main(
     profile: str | None,
 ) -> None:
     """Measure the server on this machine; ends with 1 when an event was lost or repeated."""
-    if write and (short or only or profile):
+    if write and (short or only or profile or scrape):
         raise click.UsageError("--write takes the figures of a full run only")
     console = Console(stderr=True)
     _raise_file_limit(console)
@@ -68,8 +75,10 @@ def main(
         results = []
         for scenario in _chosen(short=short, only=only):
             count = rounds or scenario.rounds
-            results.append(_repeat(scenario, count, loader, console, data, raw, profile, wait))
-    command = _command(short=short, only=only, rounds=rounds, wait=wait)
+            results.append(
+                _repeat(scenario, count, loader, console, data, raw, profile, wait, scrape)
+            )
+    command = _command(short=short, only=only, rounds=rounds, wait=wait, scrape=scrape)
     where = Path(data or tempfile.gettempdir())
     block = f"{machine(loader.name, where, command)}\n\n{tables(results)}"
     click.echo(block)
@@ -82,12 +91,15 @@ def main(
         sys.exit(1)
 
 
-def _command(*, short: bool, only: tuple[str, ...], rounds: int | None, wait: float) -> str:
+def _command(
+    *, short: bool, only: tuple[str, ...], rounds: int | None, wait: float, scrape: float
+) -> str:
     """The command that measures this again: what goes elsewhere than to the screen is left out."""
     words = ["--quick"] if short else []
     words += [f"--only {key}" for key in only]
     words += [f"--rounds {rounds}"] if rounds else []
     words += [f"--wait {wait:g}"] if wait else []
+    words += [f"--scrape {scrape:g}"] if scrape else []
     return f'make bench ARGS="{" ".join(words)}"' if words else "make bench"
 
 
@@ -106,6 +118,7 @@ def _repeat(
     raw: str | None,
     profile: str | None,
     wait: float,
+    scrape: float,
 ) -> Measured:
     console.print(f"[bold]{scenario.key}[/]  {scenario.title}")
     done = []
@@ -119,7 +132,7 @@ def _repeat(
             where = None if data is None else Path(data)
             stats = None if profile is None else Path(profile).resolve()
             try:
-                one = measure(scenario, client, where, say, stats)
+                one = measure(scenario, client, where, say, stats, scrape=scrape)
             except RuntimeError as error:
                 raise click.ClickException(str(error)) from error
         console.print(f"  {step}  {summary(one)}", highlight=False)

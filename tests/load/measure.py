@@ -11,6 +11,7 @@ from attrs import evolve, frozen
 from load.client import Client, LoadClient, driving
 from load.machine import Neighbours
 from load.scenarios import Scenario
+from load.scraper import scraping
 from load.server import Server, Usage, serving
 
 __all__ = ["FAULTS", "Measured", "measure", "middle"]
@@ -53,9 +54,17 @@ def middle(rounds: Sequence[Measured]) -> Measured:
 
 
 def measure(
-    scenario: Scenario, client: Client, data: Path | None, say: Say, profile: Path | None = None
+    scenario: Scenario,
+    client: Client,
+    data: Path | None,
+    say: Say,
+    profile: Path | None = None,
+    *,
+    scrape: float = 0.0,
 ) -> Measured:
     """Measure a scenario once; its journal lies in a temporary folder inside ``data``.
+
+    ``scrape`` is how often, in seconds, ``/metrics`` is scraped meanwhile; 0: never.
 
     Raises:
         RuntimeError: the server or the load client failed.
@@ -66,13 +75,15 @@ def measure(
         serving(Path(folder), profile=profile) as server,
         driving(client, server) as load,
     ):
-        figures = _measure(scenario, server, load, say)
+        figures = _measure(scenario, server, load, say, scrape)
     # Now that they have ended, what the server and its client used is known to be ours.
     figures["other_cores"] = neighbours.cores()
     return Measured(scenario, figures)
 
 
-def _measure(scenario: Scenario, server: Server, load: LoadClient, say: Say) -> dict[str, float]:
+def _measure(
+    scenario: Scenario, server: Server, load: LoadClient, say: Say, scrape: float
+) -> dict[str, float]:
     wanted = scenario.connect
     # The first connection and the first alert pay for what is made once: they are not measured.
     load.connect(evolve(wanted, count=min(wanted.count, 1), groups=1))
@@ -85,7 +96,8 @@ def _measure(scenario: Scenario, server: Server, load: LoadClient, say: Say) -> 
     warm.append(load.run(evolve(scenario.run, requests=wanted.groups, batch=1, rate=0)))
     start, incidents = server.usage(), server.incidents()
     say(f"sending {scenario.run.requests * scenario.run.batch:,} alerts at most")
-    ran = load.run(scenario.run)
+    with scraping(server, scrape) as scraper:
+        ran = load.run(scenario.run)
     end = server.usage()
     figures = {
         **_opening(opened, before, between, wanted.count),
@@ -97,6 +109,9 @@ def _measure(scenario: Scenario, server: Server, load: LoadClient, say: Say) -> 
     kept = server.incidents() - incidents
     figures["lost"] += max(0, ran["acked"] - kept)
     figures["repeated"] += max(0, kept - ran["acked"] - ran["failed"])
+    if scraper.seconds:
+        figures["scrapes"] = len(scraper.seconds)
+        figures["scrape_p50"] = median(scraper.seconds) * 1e3
     load.close()
     return figures
 

@@ -87,6 +87,23 @@ def _paced(rate: int, seconds: int = 20) -> Scenario:
     )
 
 
+def _events(rate: int, width: int, seconds: int = 20) -> Scenario:
+    batch = 10
+    return Scenario(
+        key=f"events-{rate}",
+        table="delivery",
+        title=f"{rate:,} events/s asked for → {width} connections",
+        connect=Connect(count=width),
+        run=Run(
+            requests=rate * seconds // batch,
+            batch=batch,
+            rate=rate / batch,
+            seconds=seconds + 5,
+            senders=8,
+        ),
+    )
+
+
 def _ingest(batch: int, requests: int) -> Scenario:
     what = "single POSTs" if batch == 1 else f"batches of {batch}"
     return Scenario(
@@ -107,6 +124,7 @@ SCENARIOS = (
     _paced(10),
     _paced(20),
     _paced(40),
+    _events(1_000, 2),
     _ingest(1, 20_000),
     _ingest(100, 1_000),
 )

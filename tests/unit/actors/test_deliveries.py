@@ -1,11 +1,16 @@
 """How long deliveries take: one measure for many frames, with the trace that it belongs to."""
 
 import pytest
+from trio.testing import MockClock
 
+from incident_manager.actors.cursor import Cursor
 from incident_manager.actors.deliveries import Deliveries
 from incident_manager.actors.histogram import Example
 from incident_manager.actors.model import Record
 from incident_manager.actors.vocabulary import Kind
+from unit.actors.fakes import FakeShape, FakeSink
+from unit.actors.stage import Client, Stage, open_stage
+from unit.actors.support import make_submit
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 SAMPLED = f"00-{TRACE_ID}-00f067aa0ba902b7-01"
@@ -48,3 +53,55 @@ def test_by_default_it_has_the_clock_of_the_events() -> None:
     deliveries = Deliveries()
     deliveries.sent(event(0), 1)
     assert deliveries.latency.total > 1_700_000_000
+
+
+def subjects(stage: Stage, client: Client) -> list[int | None]:
+    """The offset of the event that each payload from now on is offered for; None: of no news."""
+    found: list[int | None] = []
+    offer = client.sink.offer
+
+    def noting(payload: bytes) -> bool:
+        subject = stage.hub.latency.subject
+        found.append(None if subject is None else subject.offset)
+        return offer(payload)
+
+    client.sink.offer = noting  # type: ignore[method-assign]
+    return found
+
+
+@pytest.mark.parametrize("deep", [False, True])
+async def test_what_a_client_has_missed_is_no_news_and_what_comes_then_is(
+    mock_clock: MockClock, deep: bool
+) -> None:
+    async with open_stage(mock_clock) as stage:
+        await stage.ask(*(make_submit(title=title) for title in "ab"))
+        client = stage.subscribe(shape=FakeShape(deep=deep), cursor=Cursor(stage.store.epoch, 0))
+        found = subjects(stage, client)
+        await stage.settle()
+        assert found == [None, None]
+        await stage.ask(*(make_submit(title=title) for title in "cd"))
+        await stage.settle()
+        assert found == [None, None, 3, 4]
+        assert stage.hub.latency.subject is None
+
+
+async def test_what_a_slow_client_reads_late_is_news_all_the_same(mock_clock: MockClock) -> None:
+    async with open_stage(mock_clock) as stage:
+        client = stage.subscribe(FakeSink(room=1))
+        found = subjects(stage, client)
+        await stage.ask(*(make_submit(title=title) for title in "abc"))
+        await stage.settle()
+        assert not client.sub.live
+        await stage.read_all()
+        assert found[-1] == 3
+        assert None not in found
+
+
+async def test_a_heartbeat_is_no_news(mock_clock: MockClock) -> None:
+    async with open_stage(mock_clock) as stage:
+        client = stage.subscribe(heartbeat=5)
+        found = subjects(stage, client)
+        await stage.settle()
+        mock_clock.jump(6)
+        await stage.settle()
+        assert found == [None]

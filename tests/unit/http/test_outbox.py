@@ -2,12 +2,15 @@
 
 from collections.abc import Awaitable, Callable
 
+import pytest
 import trio
 import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
 from incident_manager.actors.deliveries import Deliveries
+from incident_manager.actors.model import Record
+from incident_manager.actors.vocabulary import Kind
 from incident_manager.http.counters import Counters
 from incident_manager.http.outbox import Outbox
 
@@ -202,6 +205,65 @@ def test_the_counters_are_of_all_connections() -> None:
 
     trio.run(run)
     assert (counters.messages_out, counters.bytes_out) == (2, 6)
+
+
+def event(time: int) -> Record:
+    return Record(1, time, "ann", "ann", Kind.ALERT, None)
+
+
+async def test_what_is_sent_is_timed_once_for_each_flush(nursery: trio.Nursery) -> None:
+    now = 2_000_000
+    latency = Deliveries(lambda: now)
+    wire = Wire(nursery)
+    box = Outbox(wire.send, wire.spawn, 1_000, Counters(), latency)
+    for moment in (1_000_000, 1_500_000):
+        latency.subject = event(moment)
+        box.offer(b"news")
+    latency.subject = None
+    box.offer(b"a heartbeat")
+    box.write(b"pong")
+    await trio.testing.wait_all_tasks_blocked()
+    assert len(wire.texts) == 4
+    assert (latency.latency.count, latency.latency.total) == (2, 2.0)  # both as the oldest
+    box.write(b"pong")
+    await trio.testing.wait_all_tasks_blocked()
+    assert latency.latency.count == 2
+
+
+async def test_what_comes_during_a_flush_is_timed_with_the_next(nursery: trio.Nursery) -> None:
+    now = 1_000_000
+    latency = Deliveries(lambda: now)
+    wire = Wire(nursery)
+    wire.gate = trio.Event()
+    box = Outbox(wire.send, wire.spawn, 1_000, Counters(), latency)
+    latency.subject = event(0)
+    box.offer(b"one")
+    box.flush()
+    await trio.testing.wait_all_tasks_blocked()
+    latency.subject = event(900_000)
+    box.offer(b"two")
+    latency.subject = None
+    wire.gate.set()
+    await trio.testing.wait_all_tasks_blocked()
+    assert latency.latency.count == 2
+    assert latency.latency.total == pytest.approx(1.1)
+
+
+async def test_what_was_dropped_is_not_timed(nursery: trio.Nursery) -> None:
+    latency = Deliveries()
+    wire = Wire(nursery)
+    wire.gate = trio.Event()
+    box = Outbox(wire.send, wire.spawn, 1_000, Counters(), latency)
+    latency.subject = event(0)
+    box.offer(b"one")
+    box.offer(b"two")
+    box.flush()
+    await trio.testing.wait_all_tasks_blocked()
+    box.close()
+    wire.gate.set()
+    await trio.testing.wait_all_tasks_blocked()
+    assert latency.latency.count == 0
+    assert len(box) == 0
 
 
 async def test_it_has_slots_only(nursery: trio.Nursery) -> None:

@@ -31,6 +31,17 @@ def test_a_dead_node_is_taken_over_with_its_history_and_a_live_one_is_not() -> N
         tree.attach(tree.root, "a", "worker")
 
 
+def test_restarts_are_counted_by_kind_and_stay_when_a_child_goes() -> None:
+    tree = Tree()
+    for name in "ab":
+        node = tree.attach(tree.root, name, "worker")
+        node.restarted()
+        tree.detach(node)
+    tree.attach(tree.root, "c", "other").restarted()
+    assert tree.restarts == {"worker": 2, "other": 1}
+    assert [node.restarts for node in tree.root.children.values()] == [1]
+
+
 def test_detach_and_what_is_not_there_any_more() -> None:
     tree = Tree()
     node = tree.attach(tree.root, "a", "worker")

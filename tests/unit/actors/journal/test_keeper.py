@@ -6,7 +6,7 @@ from inspect import iscoroutinefunction
 
 import pytest
 import trio
-from attrs import define
+from attrs import define, evolve
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from incident_manager.actors.journal import keeper as keeper_module
@@ -20,8 +20,18 @@ from incident_manager.actors.journal.base import (
 from incident_manager.actors.journal.keeper import Keeper, Retention
 from incident_manager.actors.journal.memory import MemoryStore, open_memory
 from incident_manager.actors.journal.reads import AlertQuery, SearchQuery
+from incident_manager.actors.vocabulary import AlertStatus, IncidentState, Kind, Severity
 from incident_manager.supervision import ChildSpec, Intensity, Supervisor, open_supervisor
-from unit.actors.builders import SECOND, START, make_history, make_incident, write
+from unit.actors.builders import (
+    SECOND,
+    START,
+    change,
+    make_alert,
+    make_history,
+    make_incident,
+    make_record,
+    write,
+)
 from unit.actors.faults import Faults, crashing, open_faulty, refusing
 
 DAY = 86_400 * SECOND
@@ -176,6 +186,31 @@ async def test_a_read_that_the_open_journal_refuses_is_refused(mock_clock: MockC
         house.faults.add("before", "read_after", refusing())
         with pytest.raises(JournalUnavailable, match="disk is full"):
             await house.keeper.read_after(0, 9)
+
+
+async def test_it_counts_what_incidents_come_to(mock_clock: MockClock) -> None:
+    incident = make_incident(severity=Severity.P1)
+    began = make_record(1, incident)
+    named = change(2, incident, assignees=("ann",))
+    solved = change(3, named.incident or incident, state=IncidentState.RESOLVED)
+    alert = make_alert(status=AlertStatus.DEDUPLICATED)
+    joined = evolve(change(4, incident, Kind.ALERT), alert=alert)
+    nobodys = evolve(make_record(5), incident=None, alert=make_alert(2, incident_id=None))
+    async with open_house(mock_clock) as house:
+        keeper = house.keeper
+        await write(keeper, began, named)
+        await write(keeper, solved)
+        house.faults.add("before", "append", refusing())
+        with pytest.raises(JournalUnavailable):
+            await write(keeper, joined)
+        assert keeper.entered == {
+            (Severity.P1, IncidentState.NEW): 1,
+            (Severity.P1, IncidentState.RESOLVED): 1,
+        }
+        assert (keeper.joined, keeper.append_seconds.count) == (0, 2)
+        await write(keeper, joined, nobodys)
+        assert keeper.joined == 1
+        assert keeper.append_seconds.count == 3
 
 
 async def test_a_failed_append_turns_it_red_and_a_good_probe_green(
