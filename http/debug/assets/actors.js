@@ -202,7 +202,7 @@ async function refresh() {
     failed(error);
   } finally {
     view.busy = false;
-    view.timer = setTimeout(refresh, document.hidden ? 10 * EVERY : EVERY);
+    if (at("sign-in").hidden) view.timer = setTimeout(refresh, document.hidden ? 10 * EVERY : EVERY);
   }
 }
 
