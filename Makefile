@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+# Two processes, as this is made for two cores; they must collect their tests in the same order.
+PARALLEL := -n 2 --dist loadfile
+export PYTHONHASHSEED := 0
 STAMP := .venv/.stamp-installed
 
 .PHONY: help run test test-all check coverage bench soak fuzz clean
@@ -19,7 +22,7 @@ run: $(STAMP) ## serve on localhost:8080 with an SQLite journal
 	@$(BIN)/incident-manager serve $(ARGS)
 
 test: $(STAMP) ## what needs nothing but Python; a part with ARGS=tests/system/x
-	$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-m "not slow and not component")
+	$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),$(PARALLEL) -m "not slow and not component")
 
 test-all: $(STAMP) ## everything, with the system components that are there
 	$(BIN)/python -m pytest -m "slow or component" $(ARGS)

@@ -255,7 +255,9 @@ class TestTokens:
             renewed = await heard.wait(TokenRenewed)
             assert not renewed.accepted
 
-    @pytest.mark.parametrize("token", [None, "nonsense", lambda: "nonsense"], ids=["none", "text", "callable"])
+    @pytest.mark.parametrize(
+        "token", [None, "nonsense", lambda: "nonsense"], ids=["none", "text", "callable"]
+    )
     async def test_a_bad_one_is_refused_for_good(
         self, guarded: LocalServer, token: TokenSource | None
     ) -> None:
