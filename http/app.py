@@ -32,6 +32,7 @@ __all__ = ["Application", "create_app"]
 
 _log = logging.getLogger(__name__)
 _LAST_CLOSES = 1.0  # seconds over which plain Hypercorn's clients are closed: it gives them 3
+_CUT_OFF = 2.5  # seconds after which whoever is still there is cut off
 _START_UP = 2.0  # seconds that start-up waits for the journal, so that a refusal is seen at once
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -119,10 +120,15 @@ class Application:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _follow(self, gateway: Gateway) -> None:
-        """Under plain Hypercorn nobody else says to the clients that the server stops."""
+        """Under plain Hypercorn nobody else says to the clients that the server stops, nor ends
+        what Hypercorn writes to them, which it shields from its own end.
+        """
         await self.guard.terminated()
+        over = trio.current_time() + _CUT_OFF
         gateway.drain()
         await close_connections(gateway, _LAST_CLOSES)
+        await trio.sleep_until(over)
+        await self.guard.cut_off()
 
     async def _run_system(self, gateway: Gateway) -> None:
         try:

@@ -12,12 +12,14 @@ from hypercorn.utils import LifespanFailureError
 from incident_manager.http.app import Application, create_app
 from incident_manager.http.config import SettingsError
 from incident_manager.http.connection import close_connections
+from incident_manager.http.descriptors import raise_limit
 from incident_manager.http.gateway import Gateway, Phase
 from incident_manager.http.settings import Settings
 
 __all__ = ["hypercorn_config", "serve"]
 
 _log = logging.getLogger(__name__)
+_LAME_DUCK = 1.0  # seconds, at least, that probes are answered 503 before the listeners close
 _LINGER = 3.0  # seconds, at most, that requests and closes have left after the last close is sent
 
 
@@ -53,6 +55,14 @@ async def serve(
     0 after a signal, 1 where the supervisors gave up. A second signal ends at once what is left.
     Raises :class:`SettingsError` where the journal that ``state.url`` names cannot be used.
     """
+    limit = settings.server.max_connections
+    files = raise_limit()
+    if limit and files is not None and files < limit:
+        _log.warning(
+            "this process may have %d open files, fewer than server.max_connections (%d)",
+            files,
+            limit,
+        )
     app = create_app(settings)
     gateway = app.gateway
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
@@ -107,7 +117,12 @@ class _Listening:
         gateway.drain()
         settings = gateway.settings
         longest = settings.server.graceful_timeout - _linger(settings)
-        await close_connections(gateway, min(settings.server.drain_window, longest))
+        window = min(settings.server.drain_window, longest)
+        seen = trio.current_time() + min(_LAME_DUCK, window)
+        await close_connections(gateway, window)
+        if gateway.phase is Phase.DRAINING:
+            # Load balancers are to see it go before connecting to it fails.
+            await trio.sleep_until(seen)
         self.over.set()
 
 

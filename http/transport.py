@@ -1,35 +1,64 @@
 """The seam to Hypercorn's connections: none of them can hold the server up, or pull it down.
 
-:func:`install` puts it in, for ``incident-manager serve`` and plain ``hypercorn`` alike.
+:func:`install` puts it in, for ``incident-manager serve`` and plain ``hypercorn`` alike. The parts
+are in ``hypercorn_tcp``, ``hypercorn_ws`` and ``hypercorn_h2``, which reach into Hypercorn.
 """
 
+import importlib
 import logging
 import math
-from contextlib import suppress
+import pkgutil
+from collections.abc import Iterable
+from typing import Final
 
-import h11
-import hypercorn.trio.run
 import trio
-from hypercorn.config import Config
-from hypercorn.events import Closed, Event, RawData
-from hypercorn.protocol import ProtocolWrapper
-from hypercorn.protocol.h11 import H11Protocol
-from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import AppWrapper, LifespanState
 
-__all__ = ["Guard", "GuardedServer", "install"]
+__all__ = ["Guard", "Stream", "guard_of", "install", "missing"]
 
 _log = logging.getLogger(__name__)
 
 Stream = trio.SSLStream[trio.SocketStream]
 
+_PUT_IN: Final = {
+    "hypercorn.trio.run:TCPServer": "hypercorn_tcp:GuardedServer",
+    "hypercorn.protocol:H2Protocol": "hypercorn_h2:GuardedH2",
+    "hypercorn.protocol.h2:StreamBuffer": "hypercorn_h2:BoundedBuffer",
+    "hypercorn.protocol.h2:WSStream": "hypercorn_ws:BoundedWebSocket",
+    "hypercorn.protocol.h11:WSStream": "hypercorn_ws:BoundedWebSocket",
+}
+_RELIED_ON: Final = (
+    *_PUT_IN,
+    "hypercorn.trio.tcp_server:TCPServer.protocol_send",
+    "hypercorn.trio.tcp_server:TCPServer._close",
+    "hypercorn.trio.tcp_server:TCPServer._idle_timeout",
+    "hypercorn.protocol.ws_stream:WSStream._handle_events",
+    "hypercorn.protocol.ws_stream:WSStream._send_wsproto_event",
+    "hypercorn.protocol.ws_stream:WSStream._send_error_response",
+    "hypercorn.protocol.ws_stream:WSStream.app_send",
+    "hypercorn.protocol.h2:BUFFER_HIGH_WATER",
+    "hypercorn.protocol.h2:BUFFER_LOW_WATER",
+    "hypercorn.protocol.h2:BufferCompleteError",
+    "hypercorn.protocol.h2:StreamBuffer.push",
+    "hypercorn.protocol.h2:StreamBuffer.pop",
+    "hypercorn.protocol.h2:StreamBuffer.close",
+    "hypercorn.protocol.h2:H2Protocol.initiate",
+    "hypercorn.protocol.h2:H2Protocol.stream_send",
+    "hypercorn.protocol.h2:H2Protocol._send_data",
+    "hypercorn.protocol.h2:H2Protocol._handle_events",
+    "hypercorn.protocol.h2:H2Protocol._window_updated",
+    "hypercorn.protocol.h2:H2Protocol._close_stream",
+    "hypercorn.protocol.h2:H2Protocol._flush",
+    "hypercorn.protocol.h11:H11WSConnection",
+)
+"""What of Hypercorn 0.18 the parts replace, override or call."""
+
 
 class Guard:
     """The open connections of one application.
 
-    ``write_timeout`` is how long, in seconds, one write may take: whoever takes nothing for so
-    long is cut off, and ``stalled`` counts them.
+    ``write_timeout`` is how long, in seconds, a write may make no progress: whoever takes nothing
+    for so long is cut off, and ``stalled`` counts them.
     """
 
     __slots__ = ("_begun", "_context", "_streams", "stalled", "write_timeout")
@@ -66,95 +95,36 @@ class Guard:
                 await trio.aclose_forcefully(stream)
 
 
-class GuardedServer(TCPServer):
-    """Hypercorn's handling of one connection, with an end to its writes and to its failures.
+def guard_of(app: object) -> Guard:
+    """The guard of the application that Hypercorn has wrapped; a new one if it has none."""
+    guard = getattr(getattr(app, "app", None), "guard", None)
+    return guard if isinstance(guard, Guard) else Guard()
 
-    Hypercorn 0.18 shields what it writes, so a client that reads nothing would hold its
-    connection, and with it the server, past every grace period; and what it does not expect in
-    one connection ends the process.
+
+def missing(names: Iterable[str]) -> list[str]:
+    """The names (``module:attribute``) that cannot be found."""
+    return [name for name in names if not _is_there(name)]
+
+
+def _is_there(name: str) -> bool:
+    try:
+        pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True
+
+
+def install(relied_on: Iterable[str] = _RELIED_ON) -> bool:
+    """Have Hypercorn's Trio worker use it; whether it does. Again is no harm.
+
+    A Hypercorn that is not built as expected is left as it is, and a warning says so.
     """
-
-    def __init__(
-        self,
-        app: AppWrapper,
-        config: Config,
-        context: WorkerContext,
-        state: LifespanState,
-        stream: Stream,
-    ) -> None:
-        super().__init__(app, config, context, state, stream)
-        guard = getattr(getattr(app, "app", None), "guard", None)
-        self._guard = guard if isinstance(guard, Guard) else Guard()
-
-    async def run(self) -> None:
-        """Serve the connection to its end."""
-        self._guard.enter(self.stream, self.context)
-        try:
-            await super().run()
-        except* Exception:  # noqa: BLE001 -- ends this connection, not the others
-            _log.exception("a connection failed")
-        finally:
-            self._guard.leave(self.stream)
-
-    async def protocol_send(self, event: Event) -> None:
-        """Write, or have the connection closed."""
-        if isinstance(event, Closed):
-            await self._end(event)
-            return
-        if not isinstance(event, RawData):
-            await super().protocol_send(event)
-            return
-        # Shielded, because after a part of a frame nothing else may follow.
-        deadline = trio.current_time() + self._guard.write_timeout
-        with trio.CancelScope(shield=True, deadline=deadline) as scope:
-            try:
-                async with self.send_lock:
-                    await self.stream.send_all(event.data)
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                pass
-            else:
-                return
-        if scope.cancelled_caught:
-            self._guard.stalled += 1
-            await trio.aclose_forcefully(self.stream)
-        await self.protocol.handle(Closed())
-
-    async def _end(self, event: Closed) -> None:
-        """Close the connection; if a request is still coming in, close our direction only.
-
-        To close it whole would make the kernel answer what comes with a reset, and the client
-        might never see its answer (RFC 9112, section 9.6). So what comes is thrown away, for as
-        long as a connection may be idle.
-
-        Hypercorn asks for this in the application's task, which Quart cancels that very moment.
-        """
-        deadline = trio.current_time() + self._guard.write_timeout
-        with trio.CancelScope(shield=True, deadline=deadline):
-            if not _is_sending(self.protocol):
-                await super().protocol_send(event)
-                return
-            with suppress(AttributeError, trio.BrokenResourceError, trio.ClosedResourceError):
-                await self.stream.send_eof()  # which TLS does not have
-            self.protocol = _Discard(self.protocol)
-            await self.idle_task.restart(self._task_group, self._idle_timeout)
-
-
-def _is_sending(protocol: ProtocolWrapper) -> bool:
-    """Whether a client of HTTP/1.1 has not sent all of its request."""
-    inner = protocol.protocol
-    return isinstance(inner, H11Protocol) and inner.connection.their_state is h11.SEND_BODY
-
-
-class _Discard(ProtocolWrapper):
-    """What is left of a connection that has had its last answer."""
-
-    def __init__(self, ended: ProtocolWrapper) -> None:
-        self.protocol = ended.protocol
-
-    async def handle(self, event: Event) -> None:  # noqa: ARG002 -- thrown away
-        await trio.lowlevel.checkpoint()
-
-
-def install() -> None:
-    """Have Hypercorn's Trio worker use it. Again is no harm."""
-    hypercorn.trio.run.TCPServer = GuardedServer  # type: ignore[attr-defined]
+    unknown = missing(relied_on)
+    if unknown:
+        _log.warning("this Hypercorn is not known: its connections are unguarded: %s", unknown)
+        return False
+    for place, part in _PUT_IN.items():
+        module, _, name = place.partition(":")
+        ours = pkgutil.resolve_name(f"incident_manager.http.{part}")
+        setattr(importlib.import_module(module), name, ours)
+    return True
