@@ -1,15 +1,17 @@
 """The HTTP application over a running system, for tests: no socket, the journal in memory."""
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from quart_trio import QuartTrio
 
 from incident_manager.actors.journal.base import Journal
 from incident_manager.actors.journal.memory import MemoryJournal, MemoryStore, open_memory
+from incident_manager.actors.model import Micros
+from incident_manager.actors.registry import wall_clock
 from incident_manager.actors.system import SystemSettings, open_system
 from incident_manager.http.auth import Authenticator, Role, issue_token
 from incident_manager.http.gateway import Gateway, Phase
@@ -94,10 +96,20 @@ def recovering(settings: Settings | None = None) -> Served:
 
 @asynccontextmanager
 async def serving(
-    settings: Settings | None = None, faults: Faults | None = None
+    settings: Settings | None = None,
+    faults: Faults | None = None,
+    *,
+    clock: Callable[[], Micros] = wall_clock,
+    again: Served | None = None,
 ) -> AsyncGenerator[Served, None]:
-    """The application while its system runs, on a journal that has these faults."""
-    served = recovering(settings)
+    """The application while its system runs, on a journal that has these faults.
+
+    With ``again`` it is that application, which takes time to make, on an empty journal.
+    """
+    if again is None:
+        served = recovering(settings)
+    else:
+        served = evolve(again, store=MemoryStore(), opened=[])
 
     @asynccontextmanager
     async def opener() -> AsyncIterator[Journal]:
@@ -106,7 +118,10 @@ async def serving(
             yield FaultyJournal(journal, faults or Faults())
 
     async with open_system(
-        opener, lambda journal: GraphQLProjector(_Sources(journal)), SystemSettings()
+        opener,
+        lambda journal: GraphQLProjector(_Sources(journal)),
+        SystemSettings(),
+        clock=clock,
     ) as system:
         served.gateway.system = system
         served.gateway.phase = Phase.READY
