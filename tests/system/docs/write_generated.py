@@ -14,14 +14,18 @@ import graphql
 import yaml
 
 from incident_manager.http.config import settings_reference
-from incident_manager.http.web import openapi
+from incident_manager.http.web import ROUTES, openapi
 from incident_manager.schema.build import sdl
 from incident_manager.schema.reference import reference
 
 __all__ = ["DOCUMENTS", "SCHEMA", "SPECIFICATION", "generated", "specification"]
 
 _DOCS: Final = Path(__file__).parents[3] / "docs"
-DOCUMENTS: Final = (_DOCS / "SETTINGS.md", _DOCS / "WEBSOCKET_API_REFERENCE.md")
+DOCUMENTS: Final = (
+    _DOCS / "GRAPHQL_API_GUIDE.md",
+    _DOCS / "SETTINGS.md",
+    _DOCS / "WEBSOCKET_API_REFERENCE.md",
+)
 SPECIFICATION: Final = _DOCS / "api-specification.yaml"
 SCHEMA: Final = _DOCS / "GRAPHQL_SCHEMA_REFERENCE.md"
 
@@ -47,8 +51,22 @@ def _is_type(node: graphql.TypeDefinitionNode) -> bool:
     return isinstance(node, kinds) and node.name.value not in roots
 
 
+def _routes() -> str:
+    """The routes that the description of REST has, with the first line of each."""
+    lines = ["| Route | Role | What |", "|---|---|---|"]
+    for route in ROUTES:
+        if route.operation is None:
+            continue
+        path = re.sub(r"<\w+>", "{id}", route.path)
+        summary = openapi()["paths"][path][route.method.lower()]["summary"]
+        role = "" if route.least is None else route.least.name
+        lines.append(f"| `{route.method} {path}` | {role} | {summary} |")
+    return "\n".join(lines) + "\n"
+
+
 _PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "settings": settings_reference,
+    "routes": _routes,
     "roots": lambda: _definitions(lambda node: node.name.value in _ROOTS),
     "types": lambda: _definitions(_is_type),
     "enums": lambda: _definitions(lambda node: isinstance(node, graphql.EnumTypeDefinitionNode)),
