@@ -21,6 +21,7 @@ from incident_manager.http.ingest import operations as foreign
 from incident_manager.http.ingest import views as ingest
 from incident_manager.http.replies import json_reply
 from incident_manager.http.rest import actions, alerts, comments, events, incidents, timeline
+from incident_manager.http.rest.conditional import conditional
 from incident_manager.http.rest.idempotency import REPLAYED
 from incident_manager.http.rest.openapi import DESCRIPTION, document
 from incident_manager.http.rest.problems import problem_of
@@ -48,7 +49,7 @@ def openapi() -> dict[str, Any]:
 
 async def describe() -> TrioResponse:
     """This description of the interface."""
-    return json_reply(openapi())
+    return await conditional(json_reply(openapi()))
 
 
 _INCIDENT: Final = "/v1/incidents/<incident_id>"

@@ -17,6 +17,7 @@ from incident_manager.http.replies import json_reply
 from incident_manager.http.rest import shapes
 from incident_manager.http.rest.batch import AT_ONCE, take_in
 from incident_manager.http.rest.body import read_body
+from incident_manager.http.rest.conditional import conditional
 from incident_manager.http.rest.fields import Fields, wanted_id
 from incident_manager.http.rest.filters import ALERTS, judged, read_alert_query
 from incident_manager.http.rest.forms import Form
@@ -59,7 +60,7 @@ SUBMIT: Final = Operation(
     bodies=(_FORM, Many("SubmitAlerts", "alerts", _FORM, MOST)),
 )
 LISTING: Final = Operation((shapes.Alerts,), parameters=ALERTS)
-ONE: Final = Operation((shapes.Alert,))
+ONE: Final = Operation((shapes.Alert,), tagged=True)
 
 
 def read_alert(given: object) -> SubmitAlert:
@@ -123,10 +124,10 @@ async def listing() -> TrioResponse:
 
 
 async def one(alert_id: str) -> TrioResponse:
-    """One alert, and what became of it."""
+    """One alert, and what became of it; 304 to a client that holds it already."""
     wanted = wanted_id(alert_id)
     with read_in_time():
         alert = await session().journal.alert(wanted)
     if alert is None:
         raise Refused(ErrorCode.NOT_FOUND, f"There is no alert {wanted}.", "id")
-    return json_reply(alert_view(alert))
+    return await conditional(json_reply(alert_view(alert)))

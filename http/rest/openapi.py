@@ -17,7 +17,7 @@ __all__ = ["DESCRIPTION", "Told", "document"]
 
 PROBLEM: Final = "application/problem+json"
 
-DESCRIPTION: Final = Operation(({"type": "object"},))
+DESCRIPTION: Final = Operation(({"type": "object"},), tagged=True)
 """The operation that gives the description itself."""
 
 _ABOUT: Final = """\
@@ -50,7 +50,10 @@ _SAID: Final = {
     504: "There was no answer in time.",
 }
 _HEADERS: Final = {
-    "ETag": ("The version, in quotes.", {"type": "string"}),
+    "ETag": (
+        "Which state of it this is; of an incident its version, in quotes.",
+        {"type": "string"},
+    ),
     "Location": ("Where it is.", {"type": "string", "format": "uri-reference"}),
     "Retry-After": ("Seconds to wait.", {"type": "string", "pattern": "^[0-9]+$"}),
     "WWW-Authenticate": ("How to say who asks.", {"type": "string"}),

@@ -133,6 +133,8 @@ async def test_the_interface_describes_itself() -> None:
     reply = await recovering().get("/v1/openapi.json")
     assert (reply.status, reply.media_type) == (200, "application/json")
     assert reply.json == openapi()
+    held = {"If-None-Match": reply.headers["ETag"]}
+    assert (await recovering().get("/v1/openapi.json", headers=held)).status == 304
 
 
 async def test_options_need_no_credentials_and_tell_nothing_else() -> None:

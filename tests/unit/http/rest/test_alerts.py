@@ -247,6 +247,15 @@ async def test_one_alert() -> None:
         assert (await served.get("/v1/alerts")).json["alerts"] == [alert]
 
 
+async def test_an_alert_that_the_client_holds() -> None:
+    async with serving() as served:
+        path = f"/v1/alerts/{(await served.alert())['alert_id']}"
+        tag = (await served.get(path)).headers["ETag"]
+        held = await served.get(path, headers={"If-None-Match": tag})
+        assert (held.status, held.body, held.headers["ETag"]) == (304, b"", tag)
+        assert (await served.get(path, headers={"If-None-Match": '"x"'})).status == 200
+
+
 async def test_an_alert_that_is_not_there() -> None:
     async with serving() as served:
         missing = "00000000-0000-0000-0000-000000000000"
