@@ -1,6 +1,7 @@
 """One connection of Hypercorn's, with an end to its writes and to its failures."""
 
 import logging
+import socket
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -50,6 +51,7 @@ class GuardedServer(TCPServer):
 
     async def run(self) -> None:
         """Serve the connection to its end."""
+        _keep_little(self.stream)
         self._guard.enter(self.stream, self.context)
         try:
             await super().run()
@@ -103,6 +105,17 @@ class GuardedServer(TCPServer):
                 await self.stream.send_eof()  # which TLS does not have
             self.protocol = _Discard(self.protocol)
             await self.idle_task.restart(self._task_group, self._idle_timeout)
+
+
+def _keep_little(stream: Stream) -> None:
+    """Have the kernel hold little of what it has not sent: otherwise it takes nothing before a
+    third of a full buffer of megabytes is gone, and a slow reader looks like one that stalls.
+    """
+    plain = getattr(stream, "transport_stream", stream)
+    option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+    if option is not None and isinstance(plain, trio.SocketStream):
+        with suppress(OSError):  # it is gone, or is no TCP
+            plain.setsockopt(socket.IPPROTO_TCP, option, _SLICE)
 
 
 def _slices(data: bytes) -> Iterator[memoryview]:

@@ -17,8 +17,8 @@ from incident_manager.http.gateway import Gateway
 from incident_manager.http.server import serve
 from system.client import PATIENCE, SUBMIT, Client, Closed, alert_input, opened
 from system.evidence import check_offsets, check_work, events
-from system.harness import COMMAND, Place, environment, own_logging, run
-from system.rude import deaf, masked
+from system.harness import COMMAND, Place, environment, local, own_logging, run
+from system.rude import deaf, masked, upgrade
 from system.traffic import RestSender, Up, Work
 
 STREAM = "subscription { newIncidents { title } }"
@@ -107,6 +107,19 @@ async def test_a_client_that_reads_nothing_holds_nothing_up(tmp_path: Path) -> N
         for number in range(100):
             await client.submit(f"large {number}", description="d" * 60_000)
         assert await server.stop() == 0
+
+
+async def test_probes_see_it_go_before_it_is_gone(tmp_path: Path) -> None:
+    """With nobody to close, the listeners would close in the moment of the signal."""
+    async with (
+        local(tmp_path, server__drain_window=10) as server,
+        httpx.AsyncClient(base_url=server.http) as http,
+    ):
+        server.gateway.drain()
+        assert (await http.get("/health/ready")).status_code == 503
+        async with await trio.open_tcp_stream("127.0.0.1", server.place.port) as stream:
+            await stream.send_all(upgrade())
+            assert (await stream.receive_some()).startswith(b"HTTP/1.1 503")
 
 
 async def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
