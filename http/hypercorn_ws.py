@@ -58,7 +58,9 @@ class BoundedWebSocket(WSStream):
         await super().app_send(message)
 
     def _watch_queue(self) -> None:
-        """Let nobody wait for room in the queue of an application that has ended."""
+        """Let nobody wait for room in the queue of an application that has ended, nor to say
+        that the client has gone: who says so may be who the application waits for.
+        """
         if self.app_put is None:
             return
         put: Put = self.app_put
@@ -70,7 +72,13 @@ class BoundedWebSocket(WSStream):
             with suppress(trio.ClosedResourceError):
                 await put(message)
 
-        self.app_put = put_if_there
+        async def put_or_spawn(message: dict[str, Any]) -> None:
+            if message["type"] == "websocket.disconnect":
+                self.task_group.spawn(put_if_there, message)
+            else:
+                await put_if_there(message)
+
+        self.app_put = put_or_spawn
 
     async def _too_early(self) -> None:
         """Refuse a client that sends before it has its answer; after a refusal, ignore it."""

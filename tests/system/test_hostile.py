@@ -116,14 +116,19 @@ async def test_who_sends_before_its_answer_is_refused_without_noise(tmp_path: Pa
         assert server.complaints() == []
 
 
-async def test_who_talks_on_after_its_close_does_not_stay(tmp_path: Path) -> None:
-    """The queue of its application is full, and nobody reads it any more."""
-    async with local(tmp_path) as server, shaken(server.place) as (stream, _):
-        with trio.fail_after(PATIENCE):
-            with suppress(trio.BrokenResourceError):
-                while True:  # its first message is no JSON: 4400
-                    await stream.send_all(masked("nonsense"))
-        assert not server.gateway.connections
+async def test_who_talks_and_never_listens_does_not_stay(tmp_path: Path) -> None:
+    """Its application waits for room, with its own queue full, when it is cut off."""
+    ping = masked('{"type":"ping","payload":{"x":"' + "x" * 60_000 + '"}}')
+    limits = {"limits__stall_timeout": "200ms", "limits__outbox_bytes": 65536}
+    async with local(tmp_path, **limits) as server, deaf(server.place) as stream:
+        await stream.send_all(INIT)
+        with trio.fail_after(PATIENCE), suppress(trio.BrokenResourceError):
+            while True:
+                await stream.send_all(ping)
+        async with opened(server.ws) as client:
+            with trio.fail_after(PATIENCE):
+                while len(server.gateway.connections) > 1:
+                    await client.ping()
 
 
 async def test_a_slow_reader_of_large_frames_is_not_cut_off(tmp_path: Path) -> None:
