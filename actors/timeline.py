@@ -40,6 +40,11 @@ def timeline_entries(record: Record) -> tuple[TimelineEntry, ...]:
     )
 
 
+# Fields whose change has a line of its own, or goes with one.
+_TOLD = frozenset(
+    {"state", "severity", "assignees", "resolution", "resolved_at", "closed_at"}
+    | {"acknowledged_at", "acknowledged_by", "alert_count"}
+)
 _Line = tuple[TimelineEventType, str, Mapping[str, str]]
 
 
@@ -73,7 +78,11 @@ def _lines(record: Record, after: Incident) -> Iterator[_Line]:
             f"Linked to incident {record.related_id}",
             {"related_id": record.related_id},
         )
-    if not said or record.kind is Kind.ACKNOWLEDGE:
+    rest = [name for name in record.changed if name not in _TOLD]
+    if record.kind is Kind.UPDATE and said and rest:
+        fields = ", ".join(rest)
+        yield TimelineEventType.ACTION_EXECUTED, f"Updated {fields}", {"changed": fields}
+    elif not said or record.kind is Kind.ACKNOWLEDGE:
         yield _action_line(record)
 
 

@@ -60,7 +60,7 @@ SUBMIT: Final = Operation(
     bodies=(_FORM, Many("SubmitAlerts", "alerts", _FORM, MOST)),
 )
 LISTING: Final = Operation((shapes.Alerts,), parameters=ALERTS)
-ONE: Final = Operation((shapes.Alert,), tagged=True)
+ONE: Final = Operation((shapes.Alert,), tagged=True, conditional=True)
 
 
 def read_alert(given: object) -> SubmitAlert:
@@ -98,7 +98,7 @@ async def submit() -> TrioResponse:
     """Take in an alert, or a batch of them; 202 with the acks."""
     body = await read_body()
     key = request_key(body.raw)
-    if "alerts" in body.given:
+    if body.given.get("alerts") is not None:
         return json_reply({"acks": await _batch(body.given["alerts"], key)}, 202)
     answered = await ask([read_alert(body.given)], key)
     [result] = answered.results

@@ -9,7 +9,7 @@ from quart_trio.wrappers import TrioResponse
 from incident_manager.actors.commands import CreateIncident, UpdateIncident
 from incident_manager.actors.errors import ErrorCode, Refused
 from incident_manager.actors.vocabulary import IncidentType, Severity
-from incident_manager.http.replies import bare, json_reply
+from incident_manager.http.replies import json_reply
 from incident_manager.http.rest import shapes
 from incident_manager.http.rest.body import read_body
 from incident_manager.http.rest.changes import (
@@ -17,14 +17,12 @@ from incident_manager.http.rest.changes import (
     changed,
     incident_reply,
     read_change,
-    tagged,
 )
 from incident_manager.http.rest.fields import Fields, wanted_id
 from incident_manager.http.rest.filters import INCIDENTS, judged, read_query
 from incident_manager.http.rest.forms import Form
 from incident_manager.http.rest.idempotency import request_key
 from incident_manager.http.rest.operation import Operation
-from incident_manager.http.rest.preconditions import etag, is_held
 from incident_manager.http.rest.problems import FieldError, InvalidFields
 from incident_manager.http.rest.views import connection_view
 from incident_manager.http.serving import read_in_time, session
@@ -84,14 +82,12 @@ async def listing() -> TrioResponse:
 
 
 async def one(incident_id: str) -> TrioResponse:
-    """One incident as it is now; 304 to a client that holds it already."""
+    """One incident as it is now. Its ETag is for If-Match: an alert that joins leaves it."""
     wanted = wanted_id(incident_id)
     with read_in_time():
         incident = await session().journal.incident(wanted)
     if incident is None:
         raise no_incident(wanted)
-    if is_held(incident.version, request.headers.get("If-None-Match")):
-        return bare(304, tagged(etag(incident.version)))
     return incident_reply(incident)
 
 

@@ -26,7 +26,7 @@ Alerts come in, become incidents, and everybody sees them the same moment.
 Names are in snake_case, times in UTC (RFC 3339). Errors are problems (RFC 9457) that name every bad
 field. A change may bear an `Idempotency-Key`: sent again, it is made once, and answered as it was
 the first time. A member of a body that is null counts as absent, one that nobody asks for does not
-matter; a query parameter that nobody asks for is refused.
+matter; a query parameter of a listing that nobody asks for is refused.
 """
 
 _SAID: Final = {
@@ -157,7 +157,7 @@ def _parameters(route: Told, operation: Operation) -> Iterable[Schema]:
         about = "The ETag of the version that is to be changed, or `*`."
         schema = {"type": "string", "pattern": r'^("(0|[1-9][0-9]{0,17})"|\*)$'}
         yield {"name": "If-Match", "in": "header", "description": about, "schema": schema}
-    elif operation.tagged and not _changes(route):
+    elif operation.conditional:
         about = "ETags of what the client holds."
         schema = {"type": "string"}
         yield {"name": "If-None-Match", "in": "header", "description": about, "schema": schema}
@@ -180,7 +180,7 @@ def _responses(route: Told, operation: Operation) -> Schema:
             name: {"$ref": f"#/components/headers/{name}"} for name, has in headers.items() if has
         }
     answers = {status: good}
-    if operation.tagged and not _changes(route):
+    if operation.conditional:
         answers[304] = {"description": _SAID[304], "headers": good["headers"]}
     for other, kind in operation.also.items():
         answers[other] = {"description": _SAID[other], "content": _content((kind,))}

@@ -44,7 +44,9 @@ class Operation:
     bodies: tuple[Form[Any] | Many | Other, ...] = ()
     body_required: bool = True
     tagged: bool = False
-    """Its answer has an ETag: a read can be conditional, with 304."""
+    """Its answer has an ETag."""
+    conditional: bool = False
+    """It takes If-None-Match, with 304: its ETag is another one with every change."""
     matched: bool = False
     """It takes If-Match, with 412."""
     located: bool = False

@@ -1,13 +1,11 @@
-"""Versions as entity tags: ETag, If-Match, If-None-Match (RFC 9110, sections 8.8.3 and 13.1)."""
+"""Versions as entity tags: ETag and If-Match (RFC 9110, sections 8.8.3 and 13.1.1)."""
 
 import re
 from typing import Final
 
-from werkzeug.http import parse_etags
-
 from incident_manager.http.rest.problems import FieldError, InvalidFields
 
-__all__ = ["etag", "expected_version", "is_held"]
+__all__ = ["etag", "expected_version"]
 
 _TAG: Final = re.compile(r'"(0|[1-9][0-9]{0,17})"')
 
@@ -29,10 +27,3 @@ def expected_version(if_match: str | None) -> int | None:
         what = 'If-Match must be one ETag as it was sent, like "3" with its quotes, or *'
         raise InvalidFields([FieldError("If-Match", what)])
     return int(found[1])
-
-
-def is_held(version: int, if_none_match: str | None) -> bool:
-    """Whether the client holds this version already (weak comparison)."""
-    if if_none_match is None:
-        return False
-    return parse_etags(if_none_match).contains_weak(str(version))

@@ -147,3 +147,16 @@ def test_every_entry_says_who_when_and_which_event() -> None:
     desk.do(c.AcknowledgeIncident(i), actor="kim")
     for entry in timeline_entries(desk.last):
         assert (entry.offset, entry.timestamp, entry.actor) == (2, desk.now, "kim")
+
+
+def test_an_update_of_several_things_tells_them_all() -> None:
+    desk = Desk()
+    desk.do(make_submit(severity=Severity.P3))
+    assert desk.last.incident is not None
+    update = c.UpdateIncident(
+        desk.last.incident.id, title="new", description="too", severity=Severity.P1
+    )
+    assert after(desk, update) == [
+        (T.SEVERITY_CHANGED, "Severity changed from P3 to P1"),
+        (T.ACTION_EXECUTED, "Updated title, description"),
+    ]

@@ -2,15 +2,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incident_manager.http.rest.preconditions import etag, expected_version, is_held
+from incident_manager.http.rest.preconditions import etag, expected_version
 from incident_manager.http.rest.problems import InvalidFields
 
 
 @given(st.integers(0, 10**18 - 1))
 def test_a_tag_goes_there_and_back(version: int) -> None:
     assert expected_version(etag(version)) == version
-    assert is_held(version, etag(version))
-    assert not is_held(version + 1, etag(version))
 
 
 @pytest.mark.parametrize("header", [None, "*", " * "])
@@ -26,19 +24,3 @@ def test_what_is_no_tag_of_ours_is_named(header: str) -> None:
     with pytest.raises(InvalidFields) as raised:
         expected_version(header)
     assert raised.value.errors[0].field == "If-Match"
-
-
-@pytest.mark.parametrize(
-    ("header", "held"),
-    [
-        (None, False),
-        ("", False),
-        ("*", True),
-        ('"3"', True),
-        ('W/"3"', True),
-        ('"1", "3"', True),
-        ('"4"', False),
-    ],
-)
-def test_which_version_a_client_holds(header: str | None, held: bool) -> None:
-    assert is_held(3, header) is held
