@@ -36,7 +36,7 @@ check: $(STAMP) ## ruff, mypy, pyright, import-linter
 
 coverage: $(STAMP) ## branch coverage of supervision, actors and schema: 95 % at least
 	rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest $(PARALLEL) tests/unit -q --cov --cov-branch --cov-report= $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not component" tests/unit -q --cov --cov-branch --cov-report= $(ARGS)
 	$(BIN)/coverage report --fail-under=95
 
 bench: $(STAMP) ## measure the server (ARGS=--quick)
