@@ -5,6 +5,7 @@ import selectors
 import socket
 import sys
 import time
+from abc import ABC, abstractmethod
 from typing import NoReturn, Protocol
 
 from load.histogram import Histogram
@@ -69,7 +70,7 @@ class World(Protocol):
         """Count a fault of the protocol; the first few are said."""
 
 
-class Peer:
+class Peer(ABC):
     """A socket and what of its input is not a whole message yet."""
 
     def __init__(self, loop: World) -> None:
@@ -97,11 +98,11 @@ class Peer:
             return
         self.input = self.consume(self.input + data, time.monotonic_ns())
 
-    def consume(self, data: bytes, now: int) -> bytes:
-        raise NotImplementedError
+    @abstractmethod
+    def consume(self, data: bytes, now: int) -> bytes: ...
 
-    def ended(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def ended(self) -> None: ...
 
 
 class Subscriber(Peer):

@@ -33,9 +33,9 @@ class Counting(MemoryJournal):
 async def test_it_is_asked_once_a_second(autojump_clock: trio.testing.MockClock) -> None:
     journal, active = Counting(), ActiveIncidents()
     assert await active.read(journal) == dict.fromkeys(Severity, 1)
-    await trio.sleep(0.9)
+    autojump_clock.jump(0.9)
     assert await active.read(journal) == dict.fromkeys(Severity, 1)
-    await trio.sleep(0.2)
+    autojump_clock.jump(0.2)
     assert await active.read(journal) == dict.fromkeys(Severity, 2)
 
 
@@ -56,7 +56,7 @@ async def test_what_was_known_is_told_while_the_journal_gives_nothing(
     journal.fails = False
     known = await active.read(journal)
     assert known == dict.fromkeys(Severity, 2)
-    await trio.sleep(2)
+    autojump_clock.jump(2)
     journal.fails = True
     assert await active.read(journal) == known
 
