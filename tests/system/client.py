@@ -1,6 +1,7 @@
 """A small graphql-transport-ws client on trio-websocket, for one task at a time."""
 
 import json
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -39,7 +40,11 @@ class Closed(Exception):
 class Client:
     """One connection. What is read while something else is awaited is kept, in its order."""
 
-    def __init__(self, socket: WebSocketConnection, stream: trio.SocketStream) -> None:
+    def __init__(
+        self,
+        socket: WebSocketConnection,
+        stream: "trio.SocketStream | trio.SSLStream[trio.SocketStream]",
+    ) -> None:
         self.socket = socket
         self.stream = stream
         self.kept: deque[Message] = deque()
@@ -174,15 +179,17 @@ async def connected(
     *,
     subprotocols: Sequence[str] = ("graphql-transport-ws",),
     headers: Sequence[tuple[bytes, bytes]] = (),
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Client]:
     """A WebSocket that has sent nothing yet; closed at the end, broken off if that fails.
 
-    Raises :class:`ConnectionRejected` (of trio-websocket) for an answer that is no 101.
+    For ``wss`` there must be a ``tls``. Raises :class:`ConnectionRejected` (of trio-websocket) for
+    an answer that is no 101.
     """
     place = urlsplit(url)
     assert place.hostname is not None
     with trio.fail_after(PATIENCE):
-        stream = await trio.open_tcp_stream(place.hostname, place.port or 80)
+        stream = await _stream(place.hostname, place.port or 80, tls)
     # The library leaves the stream open where it is the server that closes the WebSocket.
     async with stream, trio.open_nursery() as nursery:
         try:
@@ -202,9 +209,24 @@ async def connected(
             nursery.cancel_scope.cancel()
 
 
+async def _stream(
+    host: str, port: int, tls: ssl.SSLContext | None
+) -> "trio.SocketStream | trio.SSLStream[trio.SocketStream]":
+    if tls is None:
+        return await trio.open_tcp_stream(host, port)
+    stream = await trio.open_ssl_over_tcp_stream(host, port, ssl_context=tls, https_compatible=True)
+    await stream.do_handshake()
+    return stream
+
+
 @asynccontextmanager
-async def opened(url: str, payload: Mapping[str, object] | None = None) -> AsyncIterator[Client]:
+async def opened(
+    url: str,
+    payload: Mapping[str, object] | None = None,
+    *,
+    tls: ssl.SSLContext | None = None,
+) -> AsyncIterator[Client]:
     """A WebSocket that is acknowledged."""
-    async with connected(url) as client:
+    async with connected(url, tls=tls) as client:
         await client.init(payload)
         yield client

@@ -20,6 +20,7 @@ from incident_manager.http import address
 from incident_manager.http.config import load_settings
 from incident_manager.http.gateway import Gateway
 from incident_manager.http.server import serve
+from system.certificates import Certificates
 from system.client import PATIENCE
 
 __all__ = [
@@ -52,10 +53,11 @@ def free_port() -> int:
 
 @frozen
 class Place:
-    """Where a server is and lies, whatever runs it."""
+    """Where a server is and lies, whatever runs it; with ``tls`` it speaks nothing else."""
 
     directory: Path
     port: int = field(factory=free_port)
+    tls: Certificates | None = None
 
     @property
     def journal(self) -> Path:
@@ -63,11 +65,11 @@ class Place:
 
     @property
     def http(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'' if self.tls is None else 's'}://127.0.0.1:{self.port}"
 
     @property
     def ws(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/graphql/ws"
+        return f"ws{'' if self.tls is None else 's'}://127.0.0.1:{self.port}/graphql/ws"
 
     def settings(self, given: Mapping[str, object]) -> dict[str, str]:
         """Settings by their key: those given over those of all tests."""
@@ -78,6 +80,8 @@ class Place:
             "state.url": f"sqlite:///{self.journal}",
             "observability.json_logs": "true",
         }
+        if self.tls is not None:
+            base |= {"server.tls_cert": str(self.tls.cert), "server.tls_key": str(self.tls.key)}
         return base | {key: str(value) for key, value in given.items()}
 
 
@@ -187,16 +191,19 @@ async def run(
     *,
     command: Sequence[str] = COMMAND,
     ready_line: str = '"event": "ready"',
+    tls: Certificates | None = None,
     **settings: object,
 ) -> AsyncIterator[ServerProcess]:
     """A ready server process; killed at the end if it still runs.
 
     Settings are given by their key with a double underscore for the dot: ``server__host=...``.
+    With ``tls`` (of ``system.certificates.make``) it speaks TLS, and its URLs say so; clients then
+    need ``tls.trust()``.
     """
     given = {key.replace("__", "."): value for key, value in settings.items()}
     async with trio.open_nursery() as nursery:
         server = ServerProcess(
-            nursery, Place(directory), given, command=command, ready_line=ready_line
+            nursery, Place(directory, tls=tls), given, command=command, ready_line=ready_line
         )
         try:
             await server.start()
@@ -226,9 +233,11 @@ class LocalServer:
 
 
 @asynccontextmanager
-async def local(directory: Path, **settings: object) -> AsyncIterator[LocalServer]:
-    """A ready server in a nursery of its own; it drains at the end. Settings as for ``run``."""
-    place = Place(directory)
+async def local(
+    directory: Path, *, tls: Certificates | None = None, **settings: object
+) -> AsyncIterator[LocalServer]:
+    """A ready server in a nursery of its own; it drains at the end. Arguments as for ``run``."""
+    place = Place(directory, tls=tls)
     given = place.settings({key.replace("__", "."): value for key, value in settings.items()})
     loaded = load_settings(given, {}, lambda path: Path(path).read_bytes())
     with own_logging():
