@@ -23,6 +23,7 @@ from incident_manager.http.gateway import Gateway, Phase
 from incident_manager.http.logs import configure_logging
 from incident_manager.http.settings import Settings
 from incident_manager.http.transport import Guard, install
+from incident_manager.http.trust import Trust
 from incident_manager.http.upgrade import websocket
 from incident_manager.http.web import create_quart
 from incident_manager.schema.projector import GraphQLProjector
@@ -71,7 +72,9 @@ class Application:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.guard = Guard(settings.limits.stall_timeout)
+        self.guard = Guard(
+            settings.limits.stall_timeout, Trust.parse(settings.server.trusted_proxies)
+        )
         self._gateway: Gateway | None = None
         self._http: Any = None
 

@@ -107,7 +107,10 @@ class ServerSettings:
     ] = ()
     trusted_proxies: Annotated[
         tuple[str, ...],
-        About("Addresses or networks whose X-Forwarded-For is believed.", pending=True),
+        About(
+            "Proxies, by address or network, or `unix` for all that come by the Unix socket: what "
+            "they say of their client (Forwarded, X-Forwarded-For, a PROXY header) is believed.",
+        ),
     ] = ()
     compression: Annotated[
         bool, About("Accept permessage-deflate on WebSockets.", pending=True)

@@ -14,6 +14,8 @@ from typing import Final
 import trio
 from hypercorn.trio.worker_context import WorkerContext
 
+from incident_manager.http.trust import NOBODY, Trust
+
 __all__ = ["Guard", "Stream", "guard_of", "install", "missing"]
 
 _log = logging.getLogger(__name__)
@@ -58,13 +60,15 @@ class Guard:
     """The open connections of one application.
 
     ``write_timeout`` is how long, in seconds, a write may make no progress: whoever takes nothing
-    for so long is cut off, and ``stalled`` counts them.
+    for so long is cut off, and ``stalled`` counts them. Who is ``trusted`` is believed for whom it
+    speaks (a PROXY header).
     """
 
-    __slots__ = ("_begun", "_context", "_streams", "stalled", "write_timeout")
+    __slots__ = ("_begun", "_context", "_streams", "stalled", "trusted", "write_timeout")
 
-    def __init__(self, write_timeout: float = math.inf) -> None:
+    def __init__(self, write_timeout: float = math.inf, trusted: Trust = NOBODY) -> None:
         self.write_timeout = write_timeout
+        self.trusted = trusted
         self.stalled = 0
         self._streams: set[Stream] = set()
         self._begun = trio.Event()

@@ -11,6 +11,7 @@ from typing import Any, Final
 from incident_manager.actors.vocabulary import Severity
 from incident_manager.http.address import check_host
 from incident_manager.http.settings import Setting
+from incident_manager.http.trust import Trust
 
 __all__ = ["MIN_SECRET_BYTES", "BadValue", "parse", "parse_duration"]
 
@@ -56,7 +57,10 @@ def parse(setting: Setting, raw: object) -> Any:
     if setting.type is float:
         return _in_range(setting, _number(raw, duration=bool(about.unit)))
     if setting.type is tuple:
-        return _strings(raw)
+        strings = _strings(raw)
+        if setting.key == "server.trusted_proxies":
+            _check_proxies(strings)
+        return strings
     if setting.type is not str:
         pairs = _map(raw)
         return _severities(pairs) if setting.key == "processing.severity_map" else pairs
@@ -114,6 +118,13 @@ def _strings(raw: object) -> tuple[str, ...]:
     if not isinstance(raw, list) or not all(isinstance(part, str) and part for part in raw):
         raise BadValue("is not a list of strings (a,b in text, an array in TOML)")
     return tuple(raw)
+
+
+def _check_proxies(strings: tuple[str, ...]) -> None:
+    try:
+        Trust.parse(strings)
+    except ValueError as error:
+        raise BadValue(str(error)) from error
 
 
 def _map(raw: object) -> Mapping[str, str]:
