@@ -6,6 +6,13 @@ from pathlib import Path
 import pytest
 
 from system.harness import LocalServer, local
+from system.node import installed
+
+
+@pytest.fixture(scope="session")
+def clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the clients that run on Node are installed."""
+    return installed(tmp_path_factory.mktemp("clients_js"))
 
 
 @pytest.fixture
