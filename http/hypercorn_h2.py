@@ -9,62 +9,14 @@ import trio
 from hypercorn.events import Closed, RawData
 from hypercorn.events import Event as IOEvent
 from hypercorn.protocol.events import Body, Data, EndBody, EndData, Event, Trailers
-from hypercorn.protocol.h2 import (
-    BUFFER_HIGH_WATER,
-    BUFFER_LOW_WATER,
-    BufferCompleteError,
-    H2Protocol,
-    StreamBuffer,
-)
-from hypercorn.typing import Event as EventType
+from hypercorn.protocol.h2 import BUFFER_HIGH_WATER, BufferCompleteError, H2Protocol
 
+from incident_manager.http.h2_buffer import BoundedBuffer
 from incident_manager.http.transport import Guard, guard_of
 
 __all__ = ["BoundedBuffer", "GuardedH2"]
 
 _WAITING = Body | Data | EndBody | EndData | Trailers
-
-
-class BoundedBuffer(StreamBuffer):
-    """What waits for a window of HTTP/2: whoever pushes waits while it is full.
-
-    In Hypercorn 0.18 a pop that takes nothing, because the window is closed, lets the next push
-    pass, so that it holds whatever the application has to say.
-    """
-
-    def __init__(self, event_class: type[EventType]) -> None:
-        super().__init__(event_class)
-        self._room = trio.Event()
-
-    async def push(self, data: bytes) -> None:
-        """Add bytes, and wait for room. Raises BufferCompleteError where the stream has ended."""
-        await self.put(data)
-        while len(self.buffer) >= BUFFER_HIGH_WATER and not self._complete:
-            if self._room.is_set():
-                self._room = trio.Event()
-            await self._room.wait()
-
-    async def put(self, data: bytes) -> None:
-        """Add bytes without waiting for room. Raises as :meth:`push` does."""
-        if self._complete:
-            raise BufferCompleteError
-        self.buffer.extend(data)
-        await self._is_empty.clear()
-
-    async def pop(self, max_length: int) -> bytes:
-        """Take at most so many bytes."""
-        data = bytes(self.buffer[:max_length])
-        del self.buffer[:max_length]
-        if len(self.buffer) < BUFFER_LOW_WATER:
-            self._room.set()
-        if not self.buffer:
-            await self._is_empty.set()
-        return data
-
-    async def close(self) -> None:
-        """Drop what is in it; nobody waits any more."""
-        await super().close()
-        self._room.set()
 
 
 class GuardedH2(H2Protocol):
@@ -124,9 +76,22 @@ class GuardedH2(H2Protocol):
         if not isinstance(buffer, BoundedBuffer) or len(buffer.buffer) > 2 * BUFFER_HIGH_WATER:
             return
         with suppress(BufferCompleteError):
-            await buffer.put(event.data)
+            buffer.put(event.data)
             self.priority.unblock(event.stream_id)
             await self.has_data.set()
+
+    def write_nowait(self, stream_id: int, data: bytes) -> bool:
+        """Put bytes into the buffer of a stream, whatever is in it; whether they were taken.
+
+        They are not where the stream has ended, or the connection.
+        """
+        buffer = self.stream_buffers.get(stream_id)
+        if not isinstance(buffer, BoundedBuffer) or buffer.ended or self.closed:
+            return False
+        buffer.put(data)
+        self.priority.unblock(stream_id)
+        self.has_data._event.set()  # type: ignore[attr-defined]
+        return True
 
     async def _send_data(self, stream_id: int) -> None:
         buffer = self.stream_buffers.get(stream_id)
