@@ -19,11 +19,12 @@ from incident_manager.actors.system import SystemSettings, open_system
 from incident_manager.http.auth import Authenticator
 from incident_manager.http.config import process_settings
 from incident_manager.http.connection import close_connections
+from incident_manager.http.forwarded import see_through
 from incident_manager.http.gateway import Gateway, Phase
 from incident_manager.http.logs import configure_logging
+from incident_manager.http.proxies import Trust
 from incident_manager.http.settings import Settings
 from incident_manager.http.transport import Guard, install
-from incident_manager.http.trust import Trust
 from incident_manager.http.upgrade import websocket
 from incident_manager.http.web import create_quart
 from incident_manager.schema.projector import GraphQLProjector
@@ -93,7 +94,11 @@ class Application:
         gateway = self.gateway
         if scope["type"] == "lifespan":
             await self._lifespan(gateway, receive, send)
-        elif scope["type"] == "websocket":
+            return
+        # Where a wrong Host is refused, a page that rebinds a name may also say it forwards.
+        known = not self.settings.open or self.settings.server.insecure
+        see_through(scope, self.guard.trusted, host=known)
+        if scope["type"] == "websocket":
             await websocket(gateway, scope, receive, send)
         else:
             await self._http(scope, receive, send)

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from incident_manager.actors.vocabulary import Severity
 from incident_manager.http.address import check_host
+from incident_manager.http.proxies import Trust
 from incident_manager.http.settings import Setting
-from incident_manager.http.trust import Trust
 
 __all__ = ["MIN_SECRET_BYTES", "BadValue", "parse", "parse_duration"]
 

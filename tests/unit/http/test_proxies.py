@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incident_manager.http.trust import NOBODY, Trust, address_of
+from incident_manager.http.proxies import NOBODY, Trust, address_of
 
 
 @pytest.mark.parametrize(
