@@ -145,6 +145,7 @@ class Kind(StrEnum):
     RESOLVE = "resolve"
     CLOSE = "close"
     REOPEN = "reopen"
+    REDACT = "redact"
 
 
 CRITICAL = frozenset({Severity.P0, Severity.P1})

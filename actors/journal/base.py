@@ -1,8 +1,8 @@
 """The journal port: one ordered log of events, and the tables that follow from it.
 
-An append is one transaction: events, incidents, alerts, comments, timelines, source keys and
-idempotency answers change together or not at all. Offsets start at 1, grow by one, and have
-no holes; offset 0 is the place before the first event.
+An append is one transaction: events, incidents, alerts, comments, timelines, source keys,
+idempotency answers and the audit change together or not at all. Offsets start at 1, grow by
+one, and have no holes; offset 0 is the place before the first event.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from typing import Protocol
 
 from attrs import field, frozen
 
+from incident_manager.actors.audit import AuditEntry
 from incident_manager.actors.journal.reads import (
     Bounds,
     IncidentPage,
@@ -178,6 +179,20 @@ class Journal(Reads, Protocol):
 
         The newest event always stays. Incidents, timelines, alerts and keys are not touched.
         Also forgets expired answers. Returns how many events went.
+        """
+        ...
+
+    async def note(self, entries: tuple[AuditEntry, ...]) -> None:
+        """Add entries to the audit that are of no event; durable as an append is.
+
+        Raises :class:`JournalUnavailable` where they could not be written.
+        """
+        ...
+
+    async def trim_audit(self, *, before: Micros, limit: int) -> int:
+        """Drop the entries of the audit that are older than ``before``, at most ``limit``.
+
+        The newest always stays. Nothing else ever drops or changes one. Returns how many went.
         """
         ...
 

@@ -8,11 +8,13 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import TypeVar
 
 import trio
 from attrs import frozen
 
+from incident_manager.actors.audit import AuditEntry, Refusals
 from incident_manager.actors.histogram import Histogram
 from incident_manager.actors.journal.base import (
     Append,
@@ -28,6 +30,8 @@ from incident_manager.actors.journal.base import (
 from incident_manager.actors.journal.reads import (
     AlertPage,
     AlertQuery,
+    AuditPage,
+    AuditQuery,
     CommentPage,
     IncidentPage,
     IncidentQuery,
@@ -48,10 +52,13 @@ _T = TypeVar("_T")
 
 @frozen
 class Retention:
-    """How long events are kept: by age in days and by number; 0 is without a bound."""
+    """How long events are kept: by age in days and by number; and the audit, by its age. 0 is
+    without a bound.
+    """
 
     days: float = 30.0
     events: int = 1_000_000
+    audit_days: float = 365.0
 
 
 class Keeper:
@@ -59,6 +66,7 @@ class Keeper:
 
     ``append_seconds`` are the times of the transactions, ``entered`` how often an incident has come
     into a state (with the severity that it had then), ``joined`` the alerts that joined one.
+    Refused sign-ins are counted in ``refusals``, and come into the audit with the next round.
     """
 
     def __init__(
@@ -83,6 +91,7 @@ class Keeper:
         self.append_seconds = Histogram()
         self.entered: Counter[tuple[Severity, IncidentState]] = Counter()
         self.joined = 0
+        self.refusals = Refusals()
 
     async def run(
         self, child: Child, *, task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED
@@ -99,6 +108,8 @@ class Keeper:
                     await self._keep_house(journal)
                     await trio.sleep(self._interval)
             finally:
+                with trio.CancelScope(shield=True), suppress(JournalUnavailable):
+                    await self._note_refusals(journal)
                 self._journal = None
                 self._opened = trio.Event()
 
@@ -112,16 +123,31 @@ class Keeper:
         try:
             await journal.probe()
             await self._trim(journal)
+            await self._note_refusals(journal)
         except JournalUnavailable as failure:
             self._failed(failure)
         else:
             self._works()
 
     async def _trim(self, journal: Journal) -> None:
-        days = self._retention.days
-        before = self._clock() - round(days * 86_400_000_000) if days else 0
+        before = self._before(self._retention.days)
         while await journal.trim(keep=self._retention.events, before=before, limit=_TRIM_STEP):
             await trio.lowlevel.checkpoint()
+        before = self._before(self._retention.audit_days)
+        while before and await journal.trim_audit(before=before, limit=_TRIM_STEP):
+            await trio.lowlevel.checkpoint()
+
+    def _before(self, days: float) -> Micros:
+        return self._clock() - round(days * 86_400_000_000) if days else 0
+
+    async def _note_refusals(self, journal: Journal) -> None:
+        entries = self.refusals.take()
+        if entries:
+            try:
+                await journal.note(entries)
+            except JournalUnavailable:
+                self.refusals.put_back(entries)
+                raise
 
     def _failed(self, failure: JournalUnavailable) -> None:
         if self._failure is None:
@@ -265,6 +291,18 @@ class Keeper:
     async def trim(self, *, keep: int, before: Micros, limit: int) -> int:
         """As the port says; waits while the journal is not open."""
         return await self._read(lambda journal: journal.trim(keep=keep, before=before, limit=limit))
+
+    async def audit(self, query: AuditQuery) -> AuditPage:
+        """As the port says; waits while the journal is not open."""
+        return await self._read(lambda journal: journal.audit(query))
+
+    async def note(self, entries: tuple[AuditEntry, ...]) -> None:
+        """As the port says; refused while the journal is not open."""
+        await self._writable().note(entries)
+
+    async def trim_audit(self, *, before: Micros, limit: int) -> int:
+        """As the port says; waits while the journal is not open."""
+        return await self._read(lambda journal: journal.trim_audit(before=before, limit=limit))
 
     async def probe(self) -> None:
         """As the port says; refused while the journal is not open."""

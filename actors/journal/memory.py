@@ -6,6 +6,7 @@ from itertools import chain
 
 import trio
 
+from incident_manager.actors.audit import AuditEntry
 from incident_manager.actors.journal import memory_read
 from incident_manager.actors.journal.base import (
     Append,
@@ -23,6 +24,8 @@ from incident_manager.actors.journal.query import check_query
 from incident_manager.actors.journal.reads import (
     AlertPage,
     AlertQuery,
+    AuditPage,
+    AuditQuery,
     CommentPage,
     IncidentPage,
     IncidentQuery,
@@ -169,6 +172,26 @@ class MemoryJournal:
         for key in expired[:limit]:
             del store.answers[key]
         return gone
+
+    async def audit(self, query: AuditQuery) -> AuditPage:
+        """See the port."""
+        check_first(query.size)
+        return memory_read.read_audit(await self._open(), query)
+
+    async def note(self, entries: tuple[AuditEntry, ...]) -> None:
+        """See the port."""
+        store = await self._open()
+        for entry in entries:
+            store.note(entry)
+
+    async def trim_audit(self, *, before: Micros, limit: int) -> int:
+        """See the port."""
+        store = await self._open()
+        old = 0
+        while old < min(limit, len(store.audit) - 1) and store.audit[old].time < before:
+            old += 1
+        del store.audit[:old]
+        return old
 
     async def probe(self) -> None:
         """See the port: memory can be written while the journal is open."""

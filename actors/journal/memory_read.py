@@ -8,6 +8,7 @@ from incident_manager.actors.journal.memory_store import Beside, MemoryStore
 from incident_manager.actors.journal.place import PlaceKey, decode_place, encode_place
 from incident_manager.actors.journal.query import (
     ALERTS,
+    AUDIT,
     COMMENTS,
     SEARCH,
     TIMELINE,
@@ -23,6 +24,8 @@ from incident_manager.actors.journal.query import (
 from incident_manager.actors.journal.reads import (
     AlertPage,
     AlertQuery,
+    AuditPage,
+    AuditQuery,
     CommentPage,
     IncidentPage,
     IncidentQuery,
@@ -37,6 +40,7 @@ from incident_manager.actors.vocabulary import Severity
 __all__ = [
     "read_alert_page",
     "read_alerts_of",
+    "read_audit",
     "read_comments_of",
     "read_page",
     "read_related",
@@ -192,3 +196,20 @@ def read_timeline_of(
         return TimelinePage(tuple(each for _, each in items), cursors, len(found), more)
 
     return _beside(store, ids, answer)
+
+
+def read_audit(store: MemoryStore, query: AuditQuery) -> AuditPage:
+    """See the port."""
+    place = None if query.after is None else decode_place(query.after, AUDIT, [int])
+    found = [
+        ((each.id,), each)
+        for each in store.audit
+        if query.principal in (None, each.principal)
+        and query.action in (None, each.action)
+        and query.incident_id in (None, each.incident_id)
+        and (query.since is None or each.time >= query.since)
+        and (query.until is None or each.time < query.until)
+    ]
+    items, more, _ = _cut(found, place, 0, query.size, down=True)
+    end = encode_place(AUDIT, items[-1][0]) if items else None
+    return AuditPage(tuple(each for _, each in items), end, more)

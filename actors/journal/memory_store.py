@@ -3,8 +3,9 @@
 from collections import defaultdict
 from uuid import uuid4
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
+from incident_manager.actors.audit import AuditEntry, audit_of
 from incident_manager.actors.journal.base import Answer, Bounds, FingerprintKey, SourceKey
 from incident_manager.actors.model import (
     Alert,
@@ -47,6 +48,8 @@ class MemoryStore:
         self.keys: dict[SourceKey, KeyState] = {}
         self.firing: defaultdict[str, int] = defaultdict(int)
         self.answers: dict[str, Answer] = {}
+        self.audit: list[AuditEntry] = []
+        """The oldest first."""
         self.owned = False
         self.loaded_at: Micros = 0
 
@@ -58,6 +61,7 @@ class MemoryStore:
     def take(self, record: Record) -> None:
         """Follow one event."""
         self.records.append(record)
+        self.note(audit_of(record))
         if record.alert is not None:
             self._take_alert(record.alert)
         if record.incident is not None:
@@ -69,6 +73,11 @@ class MemoryStore:
                 self.firing[before.incident_id] -= before.firing
             self.keys[state.scope, state.key] = state
             self.firing[state.incident_id] += state.firing
+
+    def note(self, entry: AuditEntry) -> None:
+        """Add an entry to the audit."""
+        number = self.audit[-1].id + 1 if self.audit else 1
+        self.audit.append(evolve(entry, id=number))
 
     def _take_alert(self, alert: Alert) -> None:
         old = self.alerts.get(alert.id)

@@ -19,6 +19,7 @@ from incident_manager.actors.vocabulary import IncidentState, Severity
 
 __all__ = [
     "ALERTS",
+    "AUDIT",
     "COMMENTS",
     "SEARCH",
     "SEVERITY_WEIGHT",
@@ -47,6 +48,8 @@ COMMENTS = ("COMMENTS",)
 """The list of an incident's comments: by ``created_at`` and id."""
 TIMELINE = ("TIMELINE",)
 """An incident's history: by offset, and the place among the lines of that event."""
+AUDIT = ("AUDIT",)
+"""The audit: by id."""
 
 SEVERITY_WEIGHT: Mapping[Severity, int] = {each: 4 - each.rank for each in Severity}
 """4 for P0 to 0 for P4: the higher, the worse."""

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from attrs import field, frozen
 
+from incident_manager.actors.audit import AuditAction, AuditEntry
 from incident_manager.actors.cursor import Cursor
 from incident_manager.actors.model import Alert, Comment, Incident, Micros
 from incident_manager.actors.timeline import TimelineEntry
@@ -19,6 +20,8 @@ from incident_manager.actors.vocabulary import IncidentState, IncidentType, Seve
 __all__ = [
     "AlertPage",
     "AlertQuery",
+    "AuditPage",
+    "AuditQuery",
     "Bounds",
     "CommentPage",
     "IncidentPage",
@@ -172,6 +175,31 @@ class Stats:
     bounds: Bounds
 
 
+@frozen
+class AuditQuery:
+    """Which entries of the audit, the newest first (by id); conditions must all hold.
+
+    ``since`` is inclusive and ``until`` exclusive; ``size`` is 1 to 100.
+    """
+
+    principal: str | None = None
+    action: AuditAction | None = None
+    incident_id: str | None = None
+    since: Micros | None = None
+    until: Micros | None = None
+    size: int = 100
+    after: str | None = None
+
+
+@frozen
+class AuditPage:
+    """Entries of the audit; ``end_cursor`` is the ``after`` behind the last."""
+
+    entries: tuple[AuditEntry, ...]
+    end_cursor: str | None
+    has_next: bool
+
+
 class Reads(Protocol):
     """What can be read. Every call may raise :class:`~.base.JournalUnavailable`.
 
@@ -235,4 +263,8 @@ class Reads(Protocol):
         self, ids: Iterable[str], first: int, after: str | None = None
     ) -> Mapping[str, TimelinePage]:
         """The history of each incident behind ``after``, the oldest first."""
+        ...
+
+    async def audit(self, query: AuditQuery) -> AuditPage:
+        """A page of the audit; a bad ``after`` raises ValueError."""
         ...

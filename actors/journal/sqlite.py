@@ -7,20 +7,19 @@ to date, so that opening replays nothing, however many events there are.
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import structlog
 import trio
-from attrs import frozen
 
-from incident_manager.actors.journal import sqlite_beside, sqlite_file, sqlite_read, sqlite_write
+from incident_manager.actors.audit import AuditEntry
+from incident_manager.actors.journal import sqlite_audit, sqlite_beside, sqlite_read, sqlite_write
 from incident_manager.actors.journal.base import (
     Append,
     Bounds,
     Chunk,
-    JournalError,
     JournalUnavailable,
     Loaded,
     Needs,
@@ -30,6 +29,8 @@ from incident_manager.actors.journal.query import check_query
 from incident_manager.actors.journal.reads import (
     AlertPage,
     AlertQuery,
+    AuditPage,
+    AuditQuery,
     CommentPage,
     IncidentPage,
     IncidentQuery,
@@ -38,12 +39,8 @@ from incident_manager.actors.journal.reads import (
     TimelinePage,
 )
 from incident_manager.actors.journal.rules import check_batch, check_read
-from incident_manager.actors.journal.sqlite_errors import (
-    read_transaction,
-    translated,
-    write_transaction,
-)
-from incident_manager.actors.journal.sqlite_owner import OwnerLock
+from incident_manager.actors.journal.sqlite_errors import read_transaction, write_transaction
+from incident_manager.actors.journal.sqlite_open import open_file
 from incident_manager.actors.journal.sqlite_schema import MIGRATIONS, Migrations
 from incident_manager.actors.model import Alert, Incident, Micros
 
@@ -196,6 +193,30 @@ class SqliteJournal:
 
         return await self._write(work)
 
+    async def audit(self, query: AuditQuery) -> AuditPage:
+        """See the port."""
+        check_first(query.size)
+        return await self._read(lambda connection: sqlite_audit.read_audit(connection, query))
+
+    async def note(self, entries: tuple[AuditEntry, ...]) -> None:
+        """See the port."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            rows = [sqlite_audit.audit_row(entry) for entry in entries]
+            with write_transaction(connection, self._where):
+                connection.executemany(sqlite_audit.ADD_AUDIT, rows)
+
+        await self._write(work)
+
+    async def trim_audit(self, *, before: Micros, limit: int) -> int:
+        """See the port."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            with write_transaction(connection, self._where):
+                return sqlite_audit.trim_audit(connection, before=before, limit=limit)
+
+        return await self._write(work)
+
     async def probe(self) -> None:
         """See the port. It commits 64 KiB: what is rolled back never reaches the disk, and on a
         disk that is nearly full a few bytes would pass where an append does not.
@@ -234,15 +255,6 @@ class SqliteJournal:
             await limit.acquire_on_behalf_of(object())
 
 
-@frozen
-class _Opened:
-    path: Path
-    backup: Path | None
-    writer: sqlite3.Connection
-    readers: tuple[sqlite3.Connection, ...]
-    resources: ExitStack
-
-
 @asynccontextmanager
 async def open_sqlite(
     path: str | os.PathLike[str],
@@ -261,7 +273,7 @@ async def open_sqlite(
     disk does not let it be opened now. What is refused is not changed.
     """
     # A thread that has begun ends: cancellation cannot part it from what it has opened.
-    opened = await trio.to_thread.run_sync(_open, path, readers, busy_timeout, migrations)
+    opened = await trio.to_thread.run_sync(open_file, path, readers, busy_timeout, migrations)
     journal = SqliteJournal(opened.path, opened.backup, opened.writer, opened.readers)
     try:
         if opened.backup is not None:
@@ -271,33 +283,3 @@ async def open_sqlite(
         with trio.CancelScope(shield=True):
             await journal._drain()
             await trio.to_thread.run_sync(opened.resources.close)
-
-
-def _open(
-    given: str | os.PathLike[str], readers: int, busy_timeout: float, migrations: Migrations
-) -> _Opened:
-    path = Path(os.path.realpath(given))  # by whatever name: the same file, the same lock
-    with translated(str(path)), ExitStack() as stack:
-        stack.callback(OwnerLock(path).release)
-        backup = _prepare(path, migrations)
-
-        def connect(*, query_only: bool) -> sqlite3.Connection:
-            connection = sqlite_file.connect(path, busy_timeout=busy_timeout, query_only=query_only)
-            return stack.enter_context(closing(connection))
-
-        writer = connect(query_only=False)
-        sqlite_read.read_bounds(writer)
-        pool = tuple(connect(query_only=True) for _ in range(readers))
-        return _Opened(path, backup, writer, pool, stack.pop_all())
-
-
-def _prepare(path: Path, migrations: Migrations) -> Path | None:
-    """Make or migrate the file; returns the copy of an older one."""
-    found, known = sqlite_file.version(path), len(migrations)
-    if found > known:
-        raise JournalError(f"{path} has schema version {found}; this version knows {known} at most")
-    if found == 0:
-        sqlite_file.create(path, migrations)
-    elif found < known:
-        return sqlite_file.migrate(path, migrations, found)
-    return None

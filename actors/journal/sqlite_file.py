@@ -12,7 +12,7 @@ from incident_manager.actors.journal.sqlite_errors import translated, write_tran
 from incident_manager.actors.journal.sqlite_schema import APPLICATION_ID, Migrations
 from incident_manager.actors.journal.words import mark, words
 
-__all__ = ["connect", "create", "migrate", "version"]
+__all__ = ["clean", "connect", "create", "migrate", "put", "version"]
 
 
 def connect(
@@ -35,6 +35,7 @@ def connect(
         for pragma in (
             "synchronous = FULL",
             "temp_store = MEMORY",
+            "secure_delete = ON",  # what is deleted is overwritten, not only unlinked
             f"cache_size = {-4096 if query_only else -16384}",  # KiB
             "wal_autocheckpoint = 2000",  # pages: about 8 MB between two checkpoints
             "journal_size_limit = 67108864",  # bytes of the WAL kept after a burst
@@ -86,8 +87,9 @@ def create(path: Path, steps: Migrations) -> None:
                     "INSERT INTO meta (key, value) VALUES ('epoch', ?)", (uuid4().hex,)
                 )
                 connection.execute("INSERT INTO meta (key, value) VALUES ('probe', '')")
+                connection.execute("DELETE FROM meta WHERE key = 'clean_due'")
             connection.execute("PRAGMA journal_mode = WAL").close()
-        _put(draft, path)
+        put(draft, path)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
@@ -105,7 +107,7 @@ def migrate(path: Path, steps: Migrations, found: int, *, busy_timeout: float = 
         try:
             with closing(sqlite3.connect(draft)) as target:
                 connection.backup(target)
-            _put(draft, copy)
+            put(draft, copy)
             with write_transaction(connection, str(path)):
                 _take(connection, steps, found)
         except BaseException:
@@ -115,6 +117,18 @@ def migrate(path: Path, steps: Migrations, found: int, *, busy_timeout: float = 
     return copy
 
 
+def clean(path: Path) -> None:
+    """Write the whole file anew, without what was deleted, if a migration has asked for it."""
+    with translated(str(path)), closing(connect(path)) as connection:
+        if connection.execute("SELECT 1 FROM meta WHERE key = 'clean_due'").fetchone() is None:
+            return
+        connection.execute("PRAGMA temp_store = FILE").close()  # it needs room for all of it
+        connection.execute("INSERT INTO search (search) VALUES ('optimize')")
+        connection.execute("VACUUM")
+        connection.execute("DELETE FROM meta WHERE key = 'clean_due'")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+
+
 def _take(connection: sqlite3.Connection, steps: Migrations, found: int) -> None:
     for statements in steps[found:]:
         for statement in statements:
@@ -122,7 +136,7 @@ def _take(connection: sqlite3.Connection, steps: Migrations, found: int) -> None
     connection.execute(f"PRAGMA user_version = {len(steps)}")
 
 
-def _put(draft: Path, path: Path) -> None:
+def put(draft: Path, path: Path) -> None:
     """Give the finished draft its name, so that it keeps it after a power cut."""
     draft.replace(path)
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import frozen
 
+from incident_manager.actors.audit import audit_of
 from incident_manager.actors.journal.base import Append, Bounds, StaleHead
 from incident_manager.actors.journal.codec import decode_alert, decode_incident, encode
 from incident_manager.actors.journal.facets import (
@@ -16,6 +17,7 @@ from incident_manager.actors.journal.facets import (
 from incident_manager.actors.journal.place import int64
 from incident_manager.actors.journal.query import SEVERITY_WEIGHT, STATE_ORDER
 from incident_manager.actors.journal.rules import trim_to
+from incident_manager.actors.journal.sqlite_audit import ADD_AUDIT, audit_row
 from incident_manager.actors.journal.sqlite_facets import change_facets
 from incident_manager.actors.journal.sqlite_search import follow
 from incident_manager.actors.model import Alert, Incident, Micros, Record, key_state
@@ -63,6 +65,7 @@ def rows_of(batch: Append) -> Rows:
     lines: Counter[str] = Counter()
     for record in batch.records:
         rows[_EVENT].append((record.offset, record.time, encode(record)))
+        rows[ADD_AUDIT].append(audit_row(audit_of(record)))
         for statement, values in _beside(record):
             rows[statement].append(values)
         if record.incident is not None:

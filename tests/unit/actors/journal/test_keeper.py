@@ -19,7 +19,7 @@ from incident_manager.actors.journal.base import (
 )
 from incident_manager.actors.journal.keeper import Keeper, Retention
 from incident_manager.actors.journal.memory import MemoryStore, open_memory
-from incident_manager.actors.journal.reads import AlertQuery, SearchQuery
+from incident_manager.actors.journal.reads import AlertQuery, AuditQuery, SearchQuery
 from incident_manager.actors.vocabulary import AlertStatus, IncidentState, Kind, Severity
 from incident_manager.supervision import ChildSpec, Intensity, Supervisor, open_supervisor
 from unit.actors.builders import (
@@ -98,10 +98,13 @@ READS: dict[str, Callable[[Journal], Awaitable[object]]] = {
     "comments_of": lambda j: j.comments_of(iter([make_incident(1).id]), 1),
     "timeline_of": lambda j: j.timeline_of(iter([make_incident(1).id]), 1),
     "trim": lambda j: j.trim(keep=0, before=0, limit=9),
+    "audit": lambda j: j.audit(AuditQuery()),
+    "trim_audit": lambda j: j.trim_audit(before=0, limit=9),
 }
 WRITES: dict[str, Callable[[Journal], Awaitable[object]]] = {
     "load": lambda j: j.load(Needs(), 0, 0),
     "append": lambda j: j.append(Append(0, HISTORY[:1])),
+    "note": lambda j: j.note(()),
     "probe": lambda j: j.probe(),
 }
 
@@ -303,6 +306,54 @@ async def test_it_trims_in_bounded_steps_and_lets_others_in_between(
         assert house.faults.calls.count("trim") == calls + 4  # the last finds nothing
 
 
+async def test_the_audit_is_trimmed_by_its_own_age(mock_clock: MockClock) -> None:
+    async with open_house(mock_clock, Retention(days=0, events=0, audit_days=2)) as house:
+        await write(house.keeper, *HISTORY)
+        house.now[0] = HISTORY[3].time + 2 * DAY
+        await house.an_interval_later()
+        assert [entry.id for entry in house.store.audit] == [4, 5, 6, 7, 8, 9]
+        assert len(house.store.records) == 9
+
+
+async def test_an_audit_without_a_bound_is_kept(mock_clock: MockClock) -> None:
+    async with open_house(mock_clock, Retention(days=0, events=0, audit_days=0)) as house:
+        await write(house.keeper, *HISTORY)
+        house.now[0] += 10_000 * DAY
+        await house.an_interval_later()
+        assert len(house.store.audit) == 9
+
+
+async def test_refused_sign_ins_come_into_the_audit_in_one_entry_each_round(
+    mock_clock: MockClock,
+) -> None:
+    async with open_house(mock_clock) as house:
+        for _ in range(50):
+            house.keeper.refusals.add("10.0.0.1", "expired", START)
+        await house.an_interval_later()
+        await house.an_interval_later()
+        house.keeper.refusals.add("10.0.0.1", "expired", START)
+        await house.an_interval_later()
+        assert [entry.detail["count"] for entry in house.store.audit] == ["50", "1"]
+
+
+async def test_refusals_that_cannot_be_written_are_counted_on(mock_clock: MockClock) -> None:
+    async with open_house(mock_clock) as house:
+        house.keeper.refusals.add("10.0.0.1", "expired", START)
+        house.faults.add("before", "note", refusing())
+        await house.an_interval_later()
+        assert house.keeper.failure == "The disk is full."
+        assert house.store.audit == []
+        house.keeper.refusals.add("10.0.0.1", "expired", START)
+        await house.an_interval_later()
+        assert [entry.detail["count"] for entry in house.store.audit] == ["2"]
+
+
+async def test_the_last_refusals_are_written_at_the_end(mock_clock: MockClock) -> None:
+    async with open_house(mock_clock) as house:
+        house.keeper.refusals.add("10.0.0.1", "expired", START)
+    assert [entry.detail["count"] for entry in house.store.audit] == ["1"]
+
+
 async def test_what_is_no_refusal_is_a_crash(mock_clock: MockClock) -> None:
     async with open_house(mock_clock) as house:
         await write(house.keeper, *HISTORY[:2])
@@ -313,4 +364,4 @@ async def test_what_is_no_refusal_is_a_crash(mock_clock: MockClock) -> None:
 
 
 def test_the_defaults_are_thirty_days_and_a_million() -> None:
-    assert Retention() == Retention(days=30.0, events=1_000_000)
+    assert Retention() == Retention(days=30.0, events=1_000_000, audit_days=365.0)

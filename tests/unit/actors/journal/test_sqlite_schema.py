@@ -10,7 +10,8 @@ from incident_manager.actors.journal.base import Append
 from incident_manager.actors.journal.codec import encode
 from incident_manager.actors.journal.facets import Facet
 from incident_manager.actors.journal.query import SEVERITY_WEIGHT, STATE_ORDER
-from incident_manager.actors.journal.sqlite_file import connect, create, migrate
+from incident_manager.actors.journal.sqlite_audit import ADD_AUDIT
+from incident_manager.actors.journal.sqlite_file import clean, connect, create, migrate
 from incident_manager.actors.journal.sqlite_schema import APPLICATION_ID, MIGRATIONS
 from incident_manager.actors.journal.sqlite_write import rows_of, write
 from incident_manager.actors.model import Alert, Incident, Record
@@ -177,3 +178,43 @@ def test_version_1_becomes_what_would_have_been_written_now(tmp_path: Path) -> N
     assert migrated["uberlauf"] == [(1,)]
     assert migrated["grafana"] == [(2,)]
     assert len(migrated["facets"]) == 7 + 3 + 4 + 2
+
+
+def test_version_2_gets_an_audit_of_the_events_that_are_kept(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    create(old, MIGRATIONS[:2])
+    rows = rows_of(Append(0, HISTORY))
+    before = evolve(
+        rows, plain={each: values for each, values in rows.plain.items() if each != ADD_AUDIT}
+    )
+    with closing(connect(old)) as connection:
+        write(connection, 0, before)
+        connection.execute("DELETE FROM events WHERE offset = 1")
+    migrate(old, MIGRATIONS, 2)
+    create(new, MIGRATIONS)
+    with closing(connect(new)) as connection:
+        write(connection, 0, rows)
+    migrated, written = contents(old), contents(new)
+    assert [row[1:] for row in migrated["audit"]] == [row[1:] for row in written["audit"][1:]]
+    assert migrated["incidents"] == written["incidents"]
+
+
+def test_what_was_deleted_before_version_3_leaves_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "db"
+    create(path, MIGRATIONS[:2])
+    with closing(connect(path)) as connection:
+        connection.execute("PRAGMA secure_delete = OFF").close()
+        rows = rows_of(Append(0, HISTORY))
+        plain = {each: values for each, values in rows.plain.items() if each != ADD_AUDIT}
+        write(connection, 0, evolve(rows, plain=plain))
+        connection.execute("DELETE FROM events WHERE offset < 5")
+        connection.execute("UPDATE incidents SET body = '{}', fingerprint = ''")
+    assert "Überlauf".encode() in path.read_bytes()
+    migrate(path, MIGRATIONS, 2)
+    with closing(connect(path)) as connection:
+        connection.execute("DELETE FROM timeline")
+    clean(path)
+    assert "Überlauf".encode() not in path.read_bytes()
+    before = path.stat().st_mtime_ns
+    clean(path)  # once
+    assert path.stat().st_mtime_ns == before
