@@ -17,6 +17,7 @@ from incident_manager.http.gateway import Gateway, Phase
 from incident_manager.http.operations import Operations
 from incident_manager.http.outbox import Outbox
 from incident_manager.http.protocol import (
+from incident_manager.http.pace import Pace
     Close,
     CloseCode,
     Complete,
@@ -78,6 +79,8 @@ class Connection:
     def __init__(
         self,
         gateway: Gateway,
+        "_pause",
+        "_pauses",
         child: Child,
         outbox: Outbox,
         *,
@@ -103,6 +106,8 @@ class Connection:
         return {
             "peer": self._peer,
             "principal": None if self._principal is None else self._principal.name,
+        self._pause: trio.CancelScope | None = None
+        self._pauses = 0
             "messages_handled": self._handled,
             "subscriptions": len(streams),
             "bytes_out": self._outbox.bytes_out,
@@ -114,6 +119,7 @@ class Connection:
 
     @property
     def waiting(self) -> int:
+            "pauses": self._pauses,
         """How many messages are in its outbox."""
         return len(self._outbox)
 
@@ -148,8 +154,12 @@ class Connection:
                 self._operations.stop_all()
 
     async def _serve(self, receive: Receive) -> None:
-        deadline = trio.current_time() + self._gateway.settings.limits.init_timeout
+        limits = self._gateway.settings.limits
+        deadline = trio.current_time() + limits.init_timeout
+        pace = Pace(limits.messages_per_second)
         while True:
+        if self._pause is not None:
+            self._pause.cancel()
             with trio.move_on_at(deadline) as timer:
                 message = await receive()
             if timer.cancelled_caught:
@@ -185,6 +195,18 @@ class Connection:
             return float("inf")
         return trio.current_time() + self._principal.expires_at - time.time()
 
+            await self._rest(pace.spend(trio.current_time()))
+
+    async def _rest(self, until: float) -> None:
+        """Read nothing until then: what the client sends waits with the kernel, and then with it.
+
+        What leaves goes on, and nothing is waited for once the connection is being closed.
+        """
+        if until <= trio.current_time() or self._protocol.state is State.CLOSED:
+            return
+        self._pauses += 1
+        with trio.CancelScope(deadline=until) as self._pause:
+            await trio.sleep_forever()
     def _handle(self, event: Event) -> None:
         match event:
             case Subscribe() if self._principal is not None:

@@ -9,7 +9,7 @@ from attrs import define, field
 
 from incident_manager.actors.histogram import Histogram
 
-__all__ = ["CONNECTION_LIVES", "Counters", "Eviction"]
+__all__ = ["CONNECTION_LIVES", "Counters", "Eviction", "Refusal"]
 
 CONNECTION_LIVES = (1.0, 10.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0)
 """Bounds for how long connections live, in seconds."""
@@ -30,6 +30,20 @@ class Eviction(StrEnum):
     """An operator restarted it."""
 
 
+class Refusal(StrEnum):
+    """Why a WebSocket was not let in."""
+
+    FOREIGN = "foreign"
+    """Its Host or its Origin is not the server's."""
+    PATH = "path"
+    UNAVAILABLE = "unavailable"
+    """The server is not ready, or stops."""
+    CONNECTIONS = "connections"
+    """There are ``server.max_connections``."""
+    ADDRESS = "address"
+    """Its address has ``limits.connections_per_address``."""
+
+
 def _durations() -> Histogram:
     return Histogram(CONNECTION_LIVES)
 
@@ -44,7 +58,7 @@ class Counters:
     """
 
     connections: int = 0
-    refused: int = 0
+    refused: Counter[Refusal] = field(factory=Counter)
     messages_in: int = 0
     messages_out: int = 0
     bytes_out: int = 0

@@ -22,7 +22,7 @@ from incident_manager.actors.errors import ErrorCode
 from incident_manager.actors.histogram import Histogram
 from incident_manager.actors.system import System
 from incident_manager.actors.vocabulary import IncidentState, Severity
-from incident_manager.http.counters import Counters, Eviction
+from incident_manager.http.counters import Counters, Eviction, Refusal
 from incident_manager.http.gateway import Gateway
 from incident_manager.supervision import Node, NodeState
 
@@ -77,6 +77,13 @@ class Figures(Collector):
         yield GaugeMetricFamily(f"{name}connections_active", "Open connections.", count)
         yield CounterMetricFamily(
             f"{name}connections", "Connections that were let in.", counters.connections
+        )
+        yield _by(
+            "counter",
+            f"{name}refusals",
+            "WebSockets that were not let in.",
+            ("reason",),
+            {(reason,): counters.refused[reason] for reason in Refusal},
         )
         yield GaugeMetricFamily(
             f"{name}subscriptions_active", "Subscriptions that run.", self.subscriptions

@@ -18,6 +18,7 @@ from incident_manager.actors.registry import Answered
 from incident_manager.actors.roles import Role
 from incident_manager.actors.system import System
 from incident_manager.http.active import ActiveIncidents
+from incident_manager.http.addresses import Addresses
 from incident_manager.http.auth import Authenticator, Principal
 from incident_manager.http.counters import Counters
 from incident_manager.http.settings import Settings
@@ -56,6 +57,10 @@ def _preparer(gateway: "Gateway") -> Preparer:
     )
 
 
+def _addresses(gateway: "Gateway") -> Addresses:
+    return Addresses(gateway.settings.limits.connections_per_address, gateway.guard.trusted)
+
+
 @define(eq=False)
 class Gateway:
     """The server's shared state: made with the application, filled when the system runs."""
@@ -83,6 +88,8 @@ class Gateway:
     active: ActiveIncidents = field(factory=ActiveIncidents)
     guard: Guard = field(factory=Guard)
     """What holds its connections under Hypercorn."""
+    addresses: Addresses = field(default=Factory(_addresses, takes_self=True))
+    """The open WebSocket connections by the address of their client."""
     started_at: float = field(factory=trio.current_time)
     serial: int = 0
 
@@ -113,7 +120,8 @@ class Gateway:
             "phase": self.phase.value,
             "connections": len(self.connections),
             "connections_total": counters.connections,
-            "connections_refused": counters.refused,
+            "connections_refused": counters.refused.total(),
+            "addresses": len(self.addresses),
             "messages_received": counters.messages_in,
             "messages_sent": counters.messages_out,
             "bytes_out": counters.bytes_out,

@@ -195,14 +195,22 @@ class LimitSettings:
 
     connections_per_address: Annotated[
         int,
-        About("WebSocket connections of one address. 0: no limit.", least=0, pending=True),
+        About(
+            "WebSocket connections of one address (of IPv6, of its first 64 bits), then 429. "
+            "Loopback and trusted proxies are not counted. 0: no limit.",
+            least=0,
+        ),
     ] = 100
     subscriptions_per_connection: Annotated[
         int, About("Subscriptions at a time on one connection. 0: no limit.", least=0)
     ] = 10
     messages_per_second: Annotated[
         int,
-        About("Messages read from one connection a second; 0: no limit.", least=0, pending=True),
+        About(
+            "Messages read from one connection a second; then it is not read from for a while. "
+            "0: no limit.",
+            least=0,
+        ),
     ] = 100
     message_bytes: Annotated[
         int, About("Largest WebSocket message, then 1009. 0: no limit.", least=0)

@@ -7,6 +7,7 @@ import trio
 
 from incident_manager.http.connection import Connection, close_code
 from incident_manager.http.gateway import Gateway, Phase
+from incident_manager.http.counters import Refusal
 from incident_manager.http.hosts import is_rebound
 from incident_manager.http.origins import is_stranger
 from incident_manager.http.outbox import Outbox
@@ -28,31 +29,39 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 async def websocket(gateway: Gateway, scope: Scope, receive: Receive, send: Send) -> None:
     """Serve one ``websocket`` scope of ASGI from its connect to its end."""
     await receive()
-    status = _refusal(gateway, scope)
-    if status is not None:
-        gateway.counters.refused += 1
-        await _refuse(send, *status)
-        return
-    agreed = SUBPROTOCOL in scope.get("subprotocols", ())
-    try:
-        await _serve(gateway, scope, receive, send, agreed=agreed)
-    except SupervisorStopped:  # it began to stop between the look and the entry
-        await _refuse(send, 503, "The server is stopping.")
+    client = scope.get("client")
+    with gateway.addresses.entered(None if client is None else str(client[0])) as entered:
+        refusal = _refusal(gateway, scope, entered=entered)
+        if refusal is not None:
+            await _refuse(gateway, send, *refusal)
+            return
+        agreed = SUBPROTOCOL in scope.get("subprotocols", ())
+        try:
+            await _serve(gateway, scope, receive, send, agreed=agreed)
+        except SupervisorStopped:  # it began to stop between the look and the entry
+            await _refuse(gateway, send, 503, Refusal.UNAVAILABLE, "The server is stopping.")
 
 
-def _refusal(gateway: Gateway, scope: Scope) -> tuple[int, str] | None:
+def _refusal(gateway: Gateway, scope: Scope, *, entered: bool) -> tuple[int, Refusal, str] | None:
+    """Status, reason and text; ``entered`` is whether its address may have another one."""
     if is_rebound(gateway.settings, _header(scope, b"host")):
-        return 403, "This Host is not one that an open server answers to."
+        return 403, Refusal.FOREIGN, "This Host is not one that an open server answers to."
     allowed = gateway.settings.server.allowed_origins
     if is_stranger(_header(scope, b"origin"), _header(scope, b"host"), allowed):
-        return 403, "Pages of this Origin may not connect (server.allowed_origins)."
+        text = "Pages of this Origin may not connect (server.allowed_origins)."
+        return 403, Refusal.FOREIGN, text
     if scope["path"] not in PATHS:
-        return 404, f"WebSockets are served at {', '.join(sorted(PATHS))}."
+        return 404, Refusal.PATH, f"WebSockets are served at {', '.join(sorted(PATHS))}."
     if gateway.phase is not Phase.READY:
-        return 503, f"The server is {gateway.phase.value}."
+        return 503, Refusal.UNAVAILABLE, f"The server is {gateway.phase.value}."
     limit = gateway.settings.server.max_connections
     if limit and len(gateway.connections) >= limit:
-        return 503, f"The server has {limit} connections already (server.max_connections)."
+        text = f"The server has {limit} connections already (server.max_connections)."
+        return 503, Refusal.CONNECTIONS, text
+    if not entered:
+        most = gateway.settings.limits.connections_per_address
+        text = f"This address has {most} connections already (limits.connections_per_address)."
+        return 429, Refusal.ADDRESS, text
     return None
 
 
@@ -61,7 +70,8 @@ def _header(scope: Scope, name: bytes) -> str | None:
     return None if found is None else found.decode("latin-1")
 
 
-async def _refuse(send: Send, status: int, message: str) -> None:
+async def _refuse(gateway: Gateway, send: Send, status: int, reason: Refusal, message: str) -> None:
+    gateway.counters.refused[reason] += 1
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"retry-after", b"5")]
     await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": message.encode()})
@@ -120,3 +130,5 @@ def _peer(client: object) -> str:
         host = str(client[0])
         return f"[{host}]:{client[1]}" if ":" in host else f"{host}:{client[1]}"
     return "unknown"
+        if not client[1]:  # a proxy has not said it
+            return host

@@ -20,6 +20,7 @@ OPEN_METRICS = "application/openmetrics-text; version=1.0.0; q=0.8, text/plain; 
 WEBSOCKET = {
     "connections_active": "gauge",
     "connections_total": "counter",
+    "refusals_total": "counter",
     "subscriptions_active": "gauge",
     "messages_sent_total": "counter",
     "messages_received_total": "counter",
@@ -59,6 +60,7 @@ EVERY = {
     for name, kind in names.items()
 }
 LABELS = {
+    "lim_websocket_refusals_total": {"reason"},
     "lim_stream_resumes_total": {"recovered"},
     "lim_stream_evictions_total": {"reason"},
     "lim_actor_mailbox_depth": {"kind"},
