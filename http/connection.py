@@ -16,8 +16,8 @@ from incident_manager.http.counters import Eviction
 from incident_manager.http.gateway import Gateway, Phase
 from incident_manager.http.operations import Operations
 from incident_manager.http.outbox import Outbox
-from incident_manager.http.protocol import (
 from incident_manager.http.pace import Pace
+from incident_manager.http.protocol import (
     Close,
     CloseCode,
     Complete,
@@ -71,6 +71,8 @@ class Connection:
         "_handled",
         "_operations",
         "_outbox",
+        "_pause",
+        "_pauses",
         "_peer",
         "_principal",
         "_protocol",
@@ -79,8 +81,6 @@ class Connection:
     def __init__(
         self,
         gateway: Gateway,
-        "_pause",
-        "_pauses",
         child: Child,
         outbox: Outbox,
         *,
@@ -96,6 +96,8 @@ class Connection:
         self._children = DynamicSupervisor(None, parent=child.node, shutdown=0)
         self._principal: Principal | None = None
         self._handled = 0
+        self._pause: trio.CancelScope | None = None
+        self._pauses = 0
         self._operations = Operations(gateway, self._protocol, outbox, self._children)
         child.observe(self.statistics)
         child.on_stop(self.go_away)
@@ -106,9 +108,8 @@ class Connection:
         return {
             "peer": self._peer,
             "principal": None if self._principal is None else self._principal.name,
-        self._pause: trio.CancelScope | None = None
-        self._pauses = 0
             "messages_handled": self._handled,
+            "pauses": self._pauses,
             "subscriptions": len(streams),
             "bytes_out": self._outbox.bytes_out,
             "backlog_bytes": self._outbox.size,
@@ -119,7 +120,6 @@ class Connection:
 
     @property
     def waiting(self) -> int:
-            "pauses": self._pauses,
         """How many messages are in its outbox."""
         return len(self._outbox)
 
@@ -141,6 +141,8 @@ class Connection:
             self._gateway.counters.errors += 1
         self._operations.stop_all()
         self._outbox.end(close.code, close.reason)
+        if self._pause is not None:
+            self._pause.cancel()
         scope = self._child.scope
         scope.deadline = min(scope.deadline, trio.current_time() + _CLOSE_GRACE)
 
@@ -158,8 +160,6 @@ class Connection:
         deadline = trio.current_time() + limits.init_timeout
         pace = Pace(limits.messages_per_second)
         while True:
-        if self._pause is not None:
-            self._pause.cancel()
             with trio.move_on_at(deadline) as timer:
                 message = await receive()
             if timer.cancelled_caught:
@@ -180,6 +180,18 @@ class Connection:
             # No more input is read than there is room for its answers.
             await self._outbox.room()
             await self._operations.room()
+            await self._rest(pace.spend(trio.current_time()))
+
+    async def _rest(self, until: float) -> None:
+        """Read nothing until then: what the client sends waits with the kernel, and then with it.
+
+        What leaves goes on, and nothing is waited for once the connection is being closed.
+        """
+        if until <= trio.current_time() or self._protocol.state is State.CLOSED:
+            return
+        self._pauses += 1
+        with trio.CancelScope(deadline=until) as self._pause:
+            await trio.sleep_forever()
 
     def _time_out(self) -> None:
         late = self._protocol.init_timed_out()
@@ -195,18 +207,6 @@ class Connection:
             return float("inf")
         return trio.current_time() + self._principal.expires_at - time.time()
 
-            await self._rest(pace.spend(trio.current_time()))
-
-    async def _rest(self, until: float) -> None:
-        """Read nothing until then: what the client sends waits with the kernel, and then with it.
-
-        What leaves goes on, and nothing is waited for once the connection is being closed.
-        """
-        if until <= trio.current_time() or self._protocol.state is State.CLOSED:
-            return
-        self._pauses += 1
-        with trio.CancelScope(deadline=until) as self._pause:
-            await trio.sleep_forever()
     def _handle(self, event: Event) -> None:
         match event:
             case Subscribe() if self._principal is not None:

@@ -6,8 +6,8 @@ from typing import Any
 import trio
 
 from incident_manager.http.connection import Connection, close_code
-from incident_manager.http.gateway import Gateway, Phase
 from incident_manager.http.counters import Refusal
+from incident_manager.http.gateway import Gateway, Phase
 from incident_manager.http.hosts import is_rebound
 from incident_manager.http.origins import is_stranger
 from incident_manager.http.outbox import Outbox
@@ -128,7 +128,7 @@ async def _farewell(gateway: Gateway, send: Send) -> None:
 def _peer(client: object) -> str:
     if isinstance(client, tuple | list) and len(client) > 1 and client[1] is not None:
         host = str(client[0])
-        return f"[{host}]:{client[1]}" if ":" in host else f"{host}:{client[1]}"
-    return "unknown"
         if not client[1]:  # a proxy has not said it
             return host
+        return f"[{host}]:{client[1]}" if ":" in host else f"{host}:{client[1]}"
+    return "unknown"
