@@ -3,9 +3,10 @@
 A mistake of the user's is one line on standard error and exit code 2, never a traceback.
 """
 
-import ssl
+import shlex
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -113,11 +114,10 @@ def serve(config: str | None, **flags: object) -> int:
     configure_logging(
         observability.log_level, json_logs=observability.json_logs, secrets=settings.secrets()
     )
-    click.echo(banner(settings))
-    sys.stdout.flush()
     from incident_manager.http.server import serve as run
 
-    return run_server(run, settings)
+    # click flushes what it echoes.
+    return run_server(partial(run, announce=lambda: click.echo(banner(settings))), settings)
 
 
 @cli.command(short_help="Print a token.")
@@ -203,9 +203,10 @@ def claim_addresses(settings: Settings) -> Settings:
     """Make sure that every address can be had; with port 0, settle for one that is free.
 
     Raises:
-        SettingsError: one cannot, or the TLS files cannot be used.
+        SettingsError: one cannot.
     """
-    _check_tls(settings)
+    if settings.server.unix_socket is not None:
+        return settings  # it is taken where it is opened
     for bind in settings.binds():
         host, _, port = bind.rpartition(":")
         try:
@@ -220,27 +221,6 @@ def claim_addresses(settings: Settings) -> Settings:
     return settings
 
 
-def _check_tls(settings: Settings) -> None:
-    server = settings.server
-    if server.tls_cert is None or server.tls_key is None:
-        return
-    for name, path in (("tls_cert", server.tls_cert), ("tls_key", server.tls_key)):
-        try:
-            Path(path).read_bytes()
-        except OSError as error:
-            raise SettingsError(f"server.{name}: cannot read {path!r}: {error.strerror}") from error
-    try:
-        # With a password given, OpenSSL does not ask for one on the terminal.
-        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
-            server.tls_cert, server.tls_key, password=""
-        )
-    except ssl.SSLError as error:
-        raise SettingsError(
-            f"server.tls_cert and server.tls_key are not a certificate and its unencrypted key"
-            f" ({error.reason or 'no PEM'})"
-        ) from error
-
-
 def _first(group: BaseExceptionGroup[SettingsError]) -> SettingsError:
     inner = group.exceptions[0]
     return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
@@ -250,27 +230,35 @@ def banner(settings: Settings) -> str:
     """The first lines on the screen: where, in which mode, where the data lies, what to try."""
     server = settings.server
     scheme = "http" if server.tls_cert is None else "https"
-    url = address.url(scheme, server.host, server.http_port)
+    if server.unix_socket is None:
+        places = ", ".join(f"{scheme}://{bind}" for bind in settings.binds())
+        way = address.url(scheme, server.host, server.http_port)
+        who = "everyone on this machine"
+    else:
+        socket = str(Path.cwd() / server.unix_socket)
+        places = f"unix:{socket} ({scheme})"
+        way = f"--unix-socket {shlex.quote(socket)} {scheme}://localhost"
+        who = "everyone who may open the socket"
     if not settings.open:
         mode = "authenticated: a token is needed"
-    elif server.insecure and not address.is_loopback(server.host):
+    elif server.insecure and server.unix_socket is None and not address.is_loopback(server.host):
         mode = f"open and insecure: everyone who reaches {server.host} is ADMIN"
     else:
-        mode = "open: no credentials are set, everyone on this machine is ADMIN"
+        mode = f"open: no credentials are set, {who} is ADMIN"
     path = settings.state.path
     data = "memory only, lost at the end" if path is None else f"{Path.cwd() / path} (SQLite)"
     alert = '{"source":"me","title":"Checkout is slow","description":"p99 is 4 s","severity":"P1"}'
     bearer = "" if settings.open else ' -H "Authorization: Bearer $TOKEN"'
     lines = [
         f"Incident Manager {__version__}",
-        f"  listens  {', '.join(f'{scheme}://{bind}' for bind in settings.binds())}",
+        f"  listens  {places}",
         f"  mode     {mode}",
         f"  data     {data}",
     ]
     if not settings.open:
         lines.append("  token    TOKEN=$(incident-manager token --role RESPONDER)")
     lines.append(
-        f"  try      curl {url}/v1/alerts{bearer} -H 'Content-Type: application/json' -d '{alert}'"
+        f"  try      curl {way}/v1/alerts{bearer} -H 'Content-Type: application/json' -d '{alert}'"
     )
     return "\n".join(lines)
 

@@ -224,6 +224,8 @@ def _check_together(settings: Settings, origins: Mapping[str, str], *, serving: 
             f"server.drain_window ({server.drain_window:g}s) is longer than"
             f" server.graceful_timeout ({server.graceful_timeout:g}s) (from {origin})"
         )
+    if server.unix_socket is not None:
+        return  # only this machine reaches it
     if serving and settings.open and not server.insecure and not is_loopback(server.host):
         raise SettingsError(
             f"server.host: without credentials only loopback is served, not {server.host};"

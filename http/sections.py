@@ -73,7 +73,8 @@ class ServerSettings:
         ),
     ] = 8080
     unix_socket: Annotated[
-        str | None, About("Path of a Unix socket to listen on instead.", pending=True)
+        str | None,
+        About("Path of a Unix socket to listen on, instead of server.host and http_port."),
     ] = None
     max_connections: Annotated[
         int, About("WebSocket connections at a time, then 503. 0: no limit.", least=0)

@@ -2,10 +2,10 @@
 
 import logging
 import signal
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Callable
 
 import trio
-from hypercorn.config import Config
 from hypercorn.trio import serve as hypercorn_serve
 from hypercorn.utils import LifespanFailureError
 
@@ -14,31 +14,28 @@ from incident_manager.http.config import SettingsError
 from incident_manager.http.connection import close_connections
 from incident_manager.http.descriptors import raise_limit
 from incident_manager.http.gateway import Gateway, Phase
+from incident_manager.http.listeners import Listeners, listeners
 from incident_manager.http.settings import Settings
 
-__all__ = ["hypercorn_config", "serve"]
+__all__ = ["serve"]
 
 _log = logging.getLogger(__name__)
 _LAME_DUCK = 1.0  # seconds, at least, that probes are answered 503 before the listeners close
 _LINGER = 3.0  # seconds, at most, that requests and closes have left after the last close is sent
 
 
-def hypercorn_config(settings: Settings) -> Config:
-    """Hypercorn's settings that follow from ours."""
-    config = Config()
-    config.bind = list(settings.binds())
-    config.certfile = settings.server.tls_cert
-    config.keyfile = settings.server.tls_key
+def _configure(config: Listeners, settings: Settings) -> None:
+    """Complete Hypercorn's settings by those that follow from ours."""
     config.graceful_timeout = _linger(settings)
     config.shutdown_timeout = settings.server.graceful_timeout
-    config.backlog = 4096
+    # Of HTTP/2 it would end the whole connection, and the WebSockets on it.
+    config.keep_alive_max_requests = sys.maxsize
     config.include_server_header = False
     config.websocket_max_message_size = settings.limits.message_bytes or 2**40
     config.errorlog = logging.getLogger("hypercorn.error")
     # Where it listens the first lines on the screen say, and "ready" when.
     config.errorlog.setLevel(logging.WARNING)
     config.loglevel = settings.observability.log_level.upper()
-    return config
 
 
 def _linger(settings: Settings) -> float:
@@ -46,14 +43,22 @@ def _linger(settings: Settings) -> float:
 
 
 async def serve(
-    settings: Settings, *, task_status: trio.TaskStatus[Gateway] = trio.TASK_STATUS_IGNORED
+    settings: Settings,
+    *,
+    announce: Callable[[], None] = lambda: None,
+    task_status: trio.TaskStatus[Gateway] = trio.TASK_STATUS_IGNORED,
 ) -> int:
     """Serve until SIGINT, SIGTERM or the failure of the system; the exit code.
 
-    Started, with the gateway, when it listens and the system is ready (or has failed).
+    ``announce`` is called when it listens. Started, with the gateway, when besides the system is
+    ready (or has failed).
 
     0 after a signal, 1 where the supervisors gave up. A second signal ends at once what is left.
-    Raises :class:`SettingsError` where the journal that ``state.url`` names cannot be used.
+    SIGHUP has the certificate read again.
+
+    Raises:
+        SettingsError: the journal that ``state.url`` names cannot be used, nor can what it shall
+            listen on, or the certificate.
     """
     limit = settings.server.max_connections
     files = raise_limit()
@@ -65,15 +70,21 @@ async def serve(
         )
     app = create_app(settings)
     gateway = app.gateway
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    with (
+        listeners(settings) as config,
+        trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals,
+        trio.open_signal_receiver(signal.SIGHUP) as renewals,
+    ):
+        _configure(config, settings)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_watch, signals, gateway, nursery.cancel_scope)
-            listening = _Listening(gateway, task_status)
+            nursery.start_soon(_renew, renewals, config)
+            listening = _Listening(gateway, announce, task_status)
             nursery.start_soon(_cut_off, listening.over, app)
             try:
                 await hypercorn_serve(
                     app,  # type: ignore[arg-type]
-                    hypercorn_config(settings),
+                    config,
                     shutdown_trigger=listening.run,
                 )
             except* LifespanFailureError:
@@ -96,17 +107,30 @@ async def _watch(signals: AsyncIterator[int], gateway: Gateway, scope: trio.Canc
         gateway.drain()
 
 
+async def _renew(signals: AsyncIterator[int], config: Listeners) -> None:
+    async for _ in signals:
+        _log.info("SIGHUP")
+        config.renew()
+
+
 class _Listening:
     """The time between the listeners' opening and their closing."""
 
-    def __init__(self, gateway: Gateway, task_status: trio.TaskStatus[Gateway]) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        announce: Callable[[], None],
+        task_status: trio.TaskStatus[Gateway],
+    ) -> None:
         self._gateway = gateway
+        self._announce = announce
         self._task_status = task_status
         self.over = trio.Event()
 
     async def run(self) -> None:
         """Hypercorn's shutdown trigger: returns when it may close the listeners."""
         gateway = self._gateway
+        self._announce()
         await gateway.settled.wait()
         if gateway.ready:
             _log.info("ready")

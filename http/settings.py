@@ -41,10 +41,13 @@ class Settings:
     observability: ObservabilitySettings = field(factory=ObservabilitySettings)
 
     def binds(self, *, ipv6: bool | None = None) -> tuple[str, ...]:
-        """What Hypercorn shall bind: ``("127.0.0.1:8080", "[::1]:8080")`` by default.
+        """What Hypercorn shall bind: ``("127.0.0.1:8080", "[::1]:8080")`` by default, and
+        ``("unix:path",)`` where ``server.unix_socket`` is set.
 
         ``ipv6`` says whether the machine has ``::1``; None finds out.
         """
+        if self.server.unix_socket is not None:
+            return (f"unix:{self.server.unix_socket}",)
         if ipv6 is None:
             ipv6 = has_ipv6_loopback()
         return binds(self.server.host, self.server.http_port, ipv6=ipv6)

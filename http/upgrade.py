@@ -131,4 +131,4 @@ def _peer(client: object) -> str:
         if not client[1]:  # a proxy has not said it
             return host
         return f"[{host}]:{client[1]}" if ":" in host else f"{host}:{client[1]}"
-    return "unknown"
+    return "unix" if client is None else "unknown"  # only a Unix socket has no address

@@ -113,6 +113,7 @@ class ServerProcess:
         self._ready_line = ready_line
         self._process: trio.Process | None = None
         self._drained = trio.Event()
+        self._more = trio.Event()
         self.place = place
         self.settings = dict(settings)
         self.lines: list[str] = []
@@ -146,15 +147,29 @@ class ServerProcess:
                     self.lines.append(line.decode())
                     if self._ready_line in self.lines[-1]:
                         ready.set()
+                self._more.set()
+                self._more = trio.Event()
         finally:
             await process.stderr.aclose()
             drained.set()
+            self._more.set()
             ready.set()  # it has ended; the starter looks
 
     @property
     def running(self) -> trio.Process:
         assert self._process is not None
         return self._process
+
+    async def says(self, text: str) -> str:
+        """Wait for a line of its standard error with this text in it, and take it out."""
+        with trio.fail_after(PATIENCE):
+            while True:
+                for line in self.lines:
+                    if text in line:
+                        self.lines.remove(line)
+                        return line
+                assert not self._drained.is_set(), f"it has ended without {text!r}"
+                await self._more.wait()
 
     def signal(self, number: int) -> None:
         self.running.send_signal(number)

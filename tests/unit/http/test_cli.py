@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from incident_manager import __version__
-from incident_manager.http.auth import Authenticator, Role
+from incident_manager.http.auth import Authenticator, Credentials, Role
 from incident_manager.http.cli import banner, claim_addresses, main, run_server
 from incident_manager.http.config import SettingsError
 from incident_manager.http.sections import AuthSettings, ServerSettings, StateSettings
@@ -156,20 +156,6 @@ def test_port_0_becomes_a_free_port() -> None:
     assert claim_addresses(claimed) is claimed
 
 
-def test_tls_files_that_cannot_be_used(tmp_path: Path) -> None:
-    empty = tmp_path / "empty.pem"
-    empty.write_text("")
-    missing = str(tmp_path / "missing.pem")
-    for cert, key, words in (
-        (missing, str(empty), "server.tls_cert: cannot read"),
-        (str(empty), missing, "server.tls_key: cannot read"),
-        (str(empty), str(empty), "server.tls_cert and server.tls_key are not a certificate"),
-    ):
-        server = ServerSettings(http_port=0, tls_cert=cert, tls_key=key)
-        with pytest.raises(SettingsError, match=words):
-            claim_addresses(Settings(server=server))
-
-
 @pytest.mark.parametrize("role", ["RESPONDER", "responder"])
 def test_a_token_is_printed_and_good(run: Run, role: str) -> None:
     code, out, err = run(
@@ -177,7 +163,9 @@ def test_a_token_is_printed_and_good(run: Run, role: str) -> None:
     )
     assert (code, err) == (0, "")
     settings = Settings(auth=AuthSettings(jwt_secret=SECRET))
-    principal = Authenticator.from_settings(settings).authenticate(f"Bearer {out.strip()}")
+    principal = Authenticator.from_settings(settings).authenticate(
+        Credentials(f"Bearer {out.strip()}")
+    )
     assert (principal.name, principal.role) == ("ann", Role.RESPONDER)
 
 
@@ -221,6 +209,30 @@ def test_the_banner_of_an_insecure_server() -> None:
     text = banner(Settings(server=ServerSettings(host="::", insecure=True)))
     assert "everyone who reaches :: is ADMIN" in text
     assert "curl http://[::1]:8080/" in text
+
+
+def test_the_banner_of_a_server_on_a_unix_socket(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    server = ServerSettings(host="0.0.0.0", unix_socket="a b.sock", tls_cert="a", tls_key="b")
+    lines = banner(Settings(server=server)).splitlines()
+    assert lines[1] == f"  listens  unix:{tmp_path}/a b.sock (https)"
+    assert lines[2].endswith(
+        "open: no credentials are set, everyone who may open the socket is ADMIN"
+    )
+    command = shlex.split(lines[4].removeprefix("  try      "))
+    assert command[1:4] == [
+        "--unix-socket", f"{tmp_path}/a b.sock", "https://localhost/v1/alerts",
+    ]  # fmt: skip
+
+
+def test_a_unix_socket_is_no_address_to_claim() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        server = ServerSettings(host="127.0.0.1", http_port=port, unix_socket="x")
+        settings = Settings(server=server)
+        assert claim_addresses(settings) is settings
 
 
 def test_the_schema_is_printed(run: Run) -> None:
