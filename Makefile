@@ -7,7 +7,7 @@ PARALLEL := -n 2 --dist loadfile
 export PYTHONHASHSEED := 0
 STAMP := .venv/.stamp-installed
 
-.PHONY: help run test test-all check coverage bench soak fuzz clean
+.PHONY: help run test test-all check coverage bench soak fuzz autobahn clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,5 +49,12 @@ fuzz: $(STAMP) ## the properties, and requests to REST, with many more examples
 	$(BIN)/python -m pytest -q tests/unit --hypothesis-profile=fuzz $(ARGS)
 	LIM_TEST_FUZZ_EXAMPLES=1000 $(BIN)/python -m pytest -q tests/system/test_schemathesis.py $(ARGS)
 
+AUTOBAHN := .cache/autobahn/.stamp-installed
+autobahn: $(AUTOBAHN) ## install the Autobahn|Testsuite for test-all (needs Python 2.7)
+
+$(AUTOBAHN): tests/system/autobahn/install.sh tests/system/autobahn/requirements.txt
+	PYTHON=$(PYTHON) tests/system/autobahn/install.sh $(@D)
+	@touch $@
+
 clean: ## remove what the other targets made
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
+	rm -rf .cache .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
