@@ -27,8 +27,8 @@ class BoundedBuffer(StreamBuffer):
         self._room = trio.Event()
         self._empty = trio.Event()
         self.on_room: Callable[[], None] | None = None
-        """Called, not to wait nor to raise, after each pop that leaves less than
-        ``BUFFER_LOW_WATER`` bytes, and when the buffer is closed."""
+        """Called, not to wait nor to raise, after each pop that takes something, and when the
+        buffer is closed."""
 
     def __len__(self) -> int:
         """The bytes in it."""
@@ -64,9 +64,11 @@ class BoundedBuffer(StreamBuffer):
         data = bytes(self.buffer[:most])
         del self.buffer[:most]
         if len(self.buffer) < BUFFER_LOW_WATER:
-            self._make_room()
+            self._room.set()
         if not self.buffer:
             self._empty.set()
+        if data:
+            self._tell()
         return data
 
     async def pop(self, max_length: int) -> bytes:
@@ -82,13 +84,13 @@ class BoundedBuffer(StreamBuffer):
         self._complete = True
         self.buffer = bytearray()
         self._empty.set()
-        self._make_room()
+        self._room.set()
+        self._tell()
 
     async def close(self) -> None:
         """End it, as Hypercorn does."""
         self.drop()
 
-    def _make_room(self) -> None:
-        self._room.set()
+    def _tell(self) -> None:
         if self.on_room is not None:
             self.on_room()

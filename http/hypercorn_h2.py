@@ -1,84 +1,315 @@
-"""HTTP/2 of Hypercorn's, with an end to what waits in it and to how long."""
+"""HTTP/2 of Hypercorn's, within bounds, and with flow control for each stream by itself."""
 
+import binascii
+import logging
+import math
+import pkgutil
 from contextlib import suppress
+from typing import Any, Final
 
 import h2.errors
 import h2.events
 import h2.exceptions
 import trio
-from hypercorn.events import Closed, RawData
+import wsproto.utilities
+from hypercorn.config import Config
+from hypercorn.events import Closed, RawData, Updated
 from hypercorn.events import Event as IOEvent
-from hypercorn.protocol.events import Body, Data, EndBody, EndData, Event, Trailers
-from hypercorn.protocol.h2 import BUFFER_HIGH_WATER, BufferCompleteError, H2Protocol
+from hypercorn.protocol import events as said
+from hypercorn.protocol.h2 import BufferCompleteError, H2Protocol
+from hypercorn.protocol.http_stream import HTTPStream
+from hypercorn.protocol.ws_stream import WSStream
+from hypercorn.typing import AppWrapper, ConnectionState, TaskGroup, WorkerContext
+from hypercorn.utils import filter_pseudo_headers
+from hyperframe.exceptions import HyperframeError
 
+from incident_manager.http.h2_applications import Applications
+from incident_manager.http.h2_budget import REFUND
 from incident_manager.http.h2_buffer import BoundedBuffer
-from incident_manager.http.transport import Guard, guard_of
+from incident_manager.http.h2_inbox import Inbox, Room
+from incident_manager.http.h2_request import Asked, asked
+from incident_manager.http.h2_state import State, parts
+from incident_manager.http.h2_turns import Turns
+from incident_manager.http.h2_waiting import Waiting
+from incident_manager.http.transport import guard_of
 
 __all__ = ["BoundedBuffer", "GuardedH2"]
 
-_WAITING = Body | Data | EndBody | EndData | Trailers
+_log = logging.getLogger(__name__)
+
+_CHUNK: Final = 16384  # bytes given to the window, or to an application, at a time
+_HELD: Final = 1024 * 1024  # bytes that all streams of a connection may leave lying
+_TINY: Final = 6  # bytes: less is no frame of a WebSocket, and hardly of use
+_EARNED: Final = 3.0  # tokens for each DATA frame sent: the client answers it by window updates
+_WORTH: Final = 1024  # bytes: a DATA frame of fewer earns nothing if a window cut it short
+_LINGER: Final = 5.0  # seconds that a client may go on sending after it has its answer
+
+Codes = h2.errors.ErrorCodes
 
 
 class GuardedH2(H2Protocol):
-    """A stream of which nothing is taken for the guard's ``write_timeout`` is reset.
+    """One connection of HTTP/2.
 
-    What comes for a stream that has had its answer is thrown away.
+    What comes for a stream waits for its application in the stream's inbox, which the stream's
+    window bounds, so no stream holds up the others; what all of them leave lying is bounded by
+    the connection's window. A stream that takes nothing, or of whose body nothing comes, for the
+    guard's ``write_timeout`` is reset. What comes for a stream that has had its answer is thrown
+    away. Frames that cost more than they are worth are paid for from a budget.
     """
 
-    _guard: Guard
-    _scopes: dict[int, set[trio.CancelScope]]
-    _reader: trio.lowlevel.Task | None = None
+    stream_buffers: dict[int, BoundedBuffer]  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        app: AppWrapper,
+        config: Config,
+        context: WorkerContext,
+        task_group: TaskGroup,
+        connection_state: ConnectionState,
+        ssl: bool,
+        client: tuple[str, int] | None,
+        server: tuple[str, int] | None,
+        send: Any,
+    ) -> None:
+        super().__init__(
+            app, config, context, task_group, connection_state, ssl, client, server, send
+        )
+        self._state = State(
+            config.h2_max_concurrent_streams, config.h2_max_header_list_size, trio.current_time()
+        )
+        self.connection = self._state.connection
+        self._guard = guard_of(app)
+        self._applications = Applications(task_group)
+        self._inboxes: dict[int, Inbox] = {}
+        self._receiving: set[int] = set()  # streams that the client has not ended
+        self._room = Room(_HELD)
+        self._turns = Turns()
+        self._work = trio.Event()
+        self._waiting = Waiting(self._guard.write_timeout)
+        self._alarm = trio.Event()
+        self._watching = trio.CancelScope()
+        self._goodbye = False
+        self._eof = False
 
     async def initiate(
         self, headers: list[tuple[bytes, bytes]] | None = None, settings: bytes | None = None
     ) -> None:
-        """Begin."""
-        self._guard = guard_of(self.app)
-        self._scopes = {}
-        await super().initiate(headers, settings)
+        """Begin; after an upgrade, with the first request.
+
+        Raises h2's ProtocolError where the settings of the upgrade are none.
+        """
+        if settings is None:
+            self.connection.initiate_connection()
+        else:
+            try:
+                self.connection.initiate_upgrade_connection(settings)
+            except (binascii.Error, HyperframeError) as error:
+                raise h2.exceptions.ProtocolError("HTTP2-Settings are none") from error
+        self._state.announced()
+        await self._flush()
+        self.task_group.spawn(self.send_task)
+        self.task_group.spawn(self._watch)
+        if headers is not None:
+            await self._begin(h2.events.RequestReceived(stream_id=1, headers=headers), ended=True)
 
     async def handle(self, event: IOEvent) -> None:
         """Take what the socket has."""
         if isinstance(event, RawData):
-            self._reader = trio.lowlevel.current_task()
-        elif isinstance(event, Closed):
+            self._eof = not event.data
+            try:
+                await self._receive(event.data)
+            except h2.exceptions.ProtocolError as error:
+                _log.debug("a connection of HTTP/2 ends: %s", error)
+                self._state.end(error)
+                self._goodbye = True
+                await self._flush()
+                await self.send(Closed())
+        elif isinstance(event, Closed) and not self.closed:
+            self.closed = True
+            self._watching.cancel()
+            self._work.set()
             for buffer in tuple(self.stream_buffers.values()):
-                await buffer.close()
-        await super().handle(event)
+                buffer.drop()
+            await self._say_goodbye()
+            for stream_id in tuple(self.streams):
+                await self._close_stream(stream_id)
 
-    async def stream_send(self, event: Event) -> None:
-        """Send on what a stream says, or have it reset."""
-        stream_id = event.stream_id
-        if isinstance(event, Data) and trio.lowlevel.current_task() is self._reader:
-            await self._answer(event)
-        elif not isinstance(event, _WAITING):
-            await super().stream_send(event)
-        else:
-            with trio.CancelScope(deadline=self._deadline()) as scope:
-                self._scopes.setdefault(stream_id, set()).add(scope)
-                try:
-                    await super().stream_send(event)
-                finally:
-                    self._scopes[stream_id].discard(scope)
-                    if not self._scopes[stream_id]:
-                        del self._scopes[stream_id]
-            if scope.cancelled_caught:
-                await self._give_up(stream_id)
+    async def _receive(self, data: bytes) -> None:
+        for part, heads in parts(data, self._state.heads(data)):
+            if self.closed:
+                return
+            self._state.charge(heads, trio.current_time())
+            await self._handle_events(self.connection.receive_data(part))
+            await trio.lowlevel.checkpoint()
 
-    def _deadline(self) -> float:
-        return trio.current_time() + self._guard.write_timeout
+    async def _handle_events(self, events: list[h2.events.Event]) -> None:
+        for event in events:
+            match event:
+                case h2.events.RequestReceived():
+                    await self._begin(event, ended=event.stream_ended is not None)
+                case h2.events.TrailersReceived():
+                    self._state.proved()
+                case h2.events.DataReceived():
+                    self._take(event)
+                case h2.events.StreamEnded():
+                    self._received(event.stream_id)
+                    if event.stream_id in self._inboxes:
+                        self._inboxes[event.stream_id].end()
+                case h2.events.StreamReset():
+                    if not event.remote_reset:  # by what it sent (CVE-2025-8671)
+                        self._state.pay(REFUND, trio.current_time())
+                    await self._forget(event.stream_id)
+                case h2.events.WindowUpdated():
+                    self._opened(event.stream_id)
+                case h2.events.RemoteSettingsChanged():
+                    self._state.settings_changed()
+                    self._opened(0)
+                case h2.events.ConnectionTerminated():
+                    self._goodbye = True
+                    await self.send(Closed())
+        await self._flush()
 
-    async def _answer(self, event: Data) -> None:
-        """Send a pong or a close, for which the task that reads must not wait: the window that
-        it would wait for comes by it. Of who opens no window they are dropped.
-        """
-        buffer = self.stream_buffers.get(event.stream_id)
-        if not isinstance(buffer, BoundedBuffer) or len(buffer.buffer) > 2 * BUFFER_HIGH_WATER:
+    async def _begin(self, event: h2.events.RequestReceived, *, ended: bool) -> None:
+        """Begin a stream, or refuse it."""
+        stream_id, headers = event.stream_id, list(event.headers)
+        if not ended:
+            self._receiving.add(stream_id)
+        full = self._applications.running >= self.config.h2_max_concurrent_streams
+        if full or self._goodbye or self.context.terminated.is_set():
+            await self._give_up(stream_id, Codes.REFUSED_STREAM)
             return
-        with suppress(BufferCompleteError):
-            buffer.put(event.data)
-            self.priority.unblock(event.stream_id)
-            await self.has_data.set()
+        self._state.proved()
+        what = asked(headers)
+        if isinstance(what, Asked):
+            await self._run(stream_id, what, headers, ended=ended)
+            return
+        top = [(b":status", b"%d" % what), (b"content-length", b"0")]
+        self.connection.send_headers(stream_id, top, end_stream=True)
+        self._linger(stream_id)
+
+    async def _run(self, stream_id: int, what: Asked, headers: list[Any], *, ended: bool) -> None:
+        name = "WSStream" if what.websocket else "HTTPStream"
+        kind = pkgutil.resolve_name(f"hypercorn.protocol.h2:{name}")  # ours, if it is put in
+        stream: HTTPStream | WSStream = kind(
+            self.app,
+            self.config,
+            self.context,
+            self._applications,
+            self.ssl,
+            self.client,
+            self.server,
+            self.stream_send,
+            stream_id,
+        )
+        self.streams[stream_id] = stream
+        self.stream_buffers[stream_id] = BoundedBuffer(self.context.event_class)
+        await self.send(Updated(idle=False))
+        request = said.Request(
+            stream_id=stream_id,
+            headers=filter_pseudo_headers(headers),
+            http_version="2",
+            method=what.method,
+            raw_path=what.raw_path,
+            state=self.connection_state,
+        )
+        await stream.handle(request)
+        if not ended:
+            inbox = self._inboxes[stream_id] = Inbox()
+            self.task_group.spawn(self._feed, stream_id, stream, inbox)
+        elif what.websocket:
+            await self.stream_send(said.StreamClosed(stream_id=stream_id))
+        else:
+            await stream.handle(said.EndBody(stream_id=stream_id))
+        self.keep_alive_requests += 1
+        if self.keep_alive_requests > self.config.keep_alive_max_requests:
+            await self._say_goodbye()
+        await self.context.mark_request()
+
+    def _take(self, event: h2.events.DataReceived) -> None:
+        """Put what has come for a stream where its application finds it."""
+        stream_id, size = event.stream_id, len(event.data)
+        if size >= _TINY or event.stream_ended is not None:
+            self._state.proved()
+        inbox = self._inboxes.get(stream_id)
+        if inbox is None:
+            self._open(stream_id, event.flow_controlled_length)
+            self._open(0, self._room.passed(event.flow_controlled_length))
+            return
+        padding = event.flow_controlled_length - size
+        self._open(stream_id, inbox.credit.owe(padding))
+        self._open(0, self._room.passed(padding))
+        if size:
+            inbox.put(event.data)
+            self._open(0, self._room.came(size))
+
+    def _open(self, stream_id: int, size: int) -> None:
+        """Let the client send so many bytes more; of a connection (0), or of a stream."""
+        if size:
+            with suppress(h2.exceptions.ProtocolError):  # it has ended
+                self.connection.increment_flow_control_window(size, stream_id or None)
+
+    async def _feed(self, stream_id: int, stream: HTTPStream | WSStream, inbox: Inbox) -> None:
+        """Give an application what comes for it, and the client room for as much."""
+        is_websocket = isinstance(stream, WSStream)
+        patience = math.inf if is_websocket else self._guard.write_timeout
+        try:
+            while not inbox.closed:
+                with trio.move_on_after(patience) as scope:
+                    await inbox.wait()
+                if scope.cancelled_caught:
+                    await self._give_up(stream_id, Codes.CANCEL)
+                elif data := inbox.take(_CHUNK):
+                    self._open(0, self._room.went(len(data)))
+                    await stream.handle(said.Body(stream_id=stream_id, data=data))
+                    self._open(stream_id, inbox.credit.owe(len(data)))
+                    await self._flush()
+                elif not inbox.ended:
+                    break
+                elif is_websocket:  # as if TCP had ended (RFC 8441, section 5)
+                    await self.stream_send(said.StreamClosed(stream_id=stream_id))
+                    break
+                else:
+                    await stream.handle(said.EndBody(stream_id=stream_id))
+                    break
+        except wsproto.utilities.ProtocolError as error:
+            _log.debug("a WebSocket over HTTP/2 ends: %s", error)
+            await self._give_up(stream_id, Codes.PROTOCOL_ERROR)
+        except Exception:  # noqa: BLE001 -- ends this stream, not the others
+            _log.exception("a stream failed")
+            await self._give_up(stream_id, Codes.INTERNAL_ERROR)
+
+    async def stream_send(self, event: said.Event) -> None:
+        """Send on what a stream says."""
+        stream_id = event.stream_id
+        buffer = self.stream_buffers.get(stream_id)
+        if buffer is None:  # it has ended
+            await trio.lowlevel.checkpoint()
+            if isinstance(event, said.StreamClosed):
+                await self._close_stream(stream_id)
+            return
+        try:
+            match event:
+                case said.Response() | said.InformationalResponse():
+                    top = [(b":status", b"%d" % event.status_code)]
+                    rest = [*event.headers, *self.config.response_headers("h2")]
+                    self.connection.send_headers(stream_id, top + rest)
+                    await self._flush()
+                case said.Body() | said.Data():
+                    self._schedule(stream_id)
+                    await buffer.push(event.data)
+                case said.EndBody() | said.EndData():
+                    buffer.set_complete()
+                    self._schedule(stream_id)
+                    await buffer.drain()
+                case said.Trailers():
+                    await buffer.drain()
+                    self.connection.send_headers(stream_id, event.headers, end_stream=True)
+                    await self._flush()
+                    await self._sent(stream_id)
+                case said.StreamClosed():
+                    await self._finish(stream_id, buffer)
+        except (BufferCompleteError, h2.exceptions.ProtocolError):
+            return  # it has ended meanwhile
 
     def write_nowait(self, stream_id: int, data: bytes) -> bool:
         """Put bytes into the buffer of a stream, whatever is in it; whether they were taken.
@@ -86,44 +317,156 @@ class GuardedH2(H2Protocol):
         They are not where the stream has ended, or the connection.
         """
         buffer = self.stream_buffers.get(stream_id)
-        if not isinstance(buffer, BoundedBuffer) or buffer.ended or self.closed:
+        if buffer is None or buffer.ended or self.closed:
             return False
         buffer.put(data)
-        self.priority.unblock(stream_id)
-        self.has_data._event.set()  # type: ignore[attr-defined]
+        self._schedule(stream_id)
         return True
+
+    def _schedule(self, stream_id: int) -> None:
+        self._turns.add(stream_id)
+        self._work.set()
+
+    def _opened(self, stream_id: int) -> None:
+        """The client has opened the window of a stream, or of all (0)."""
+        for each in (stream_id,) if stream_id else tuple(self.stream_buffers):
+            buffer = self.stream_buffers.get(each)
+            if buffer is not None and len(buffer):
+                self._schedule(each)
+
+    async def send_task(self) -> None:
+        """Send what waits, each stream in its turn, as far as its window lets it."""
+        while not self.closed:
+            stream_id = self._turns.next()
+            if stream_id is None:
+                self._work = trio.Event()
+                await self._work.wait()
+            else:
+                await self._send_data(stream_id)
 
     async def _send_data(self, stream_id: int) -> None:
         buffer = self.stream_buffers.get(stream_id)
         if buffer is None:
-            self.priority.block(stream_id)
+            self._turns.discard(stream_id)
             return
-        before = len(buffer.buffer)
-        await super()._send_data(stream_id)
-        if len(buffer.buffer) < before:
-            for scope in self._scopes.get(stream_id, ()):
-                scope.deadline = self._deadline()
+        connection = self.connection
+        try:
+            window = connection.local_flow_control_window(stream_id)
+            data = buffer.take(max(0, min(window, connection.max_outbound_frame_size, _CHUNK)))
+            is_last = buffer.complete
+            if data:
+                connection.send_data(stream_id, data, end_stream=is_last)
+            elif is_last:
+                connection.end_stream(stream_id)
+        except h2.exceptions.ProtocolError:  # it has ended meanwhile
+            buffer.drop()
+            await self._sent(stream_id)
+            return
+        rest = len(buffer)
+        if data:
+            self._waiting.moved(stream_id, len(data), rest=rest)
+            if len(data) >= _WORTH or not rest:
+                self._state.budget.earn(_EARNED)
+        elif rest:
+            self._waiting.block(stream_id, trio.current_time())
+            self._alarm.set()
+        if not data or not rest:
+            self._turns.discard(stream_id)
+        await self._flush()
+        if is_last:
+            await self._sent(stream_id)
 
-    async def _give_up(self, stream_id: int) -> None:
-        self._guard.stalled += 1
+    async def _sent(self, stream_id: int) -> None:
+        """A stream has nothing more to say, for whatever reason."""
+        self.stream_buffers.pop(stream_id, None)
+        self._turns.discard(stream_id)
+        self._waiting.unblock(stream_id)
+        self._linger(stream_id)
+        await self._rested()
+
+    def _linger(self, stream_id: int) -> None:
+        """A client that is still sending may do so for a while; it is thrown away."""
+        if stream_id in self._receiving:
+            self._waiting.linger(stream_id, trio.current_time() + _LINGER)
+            self._alarm.set()
+
+    def _received(self, stream_id: int) -> None:
+        """The client has ended a stream."""
+        self._receiving.discard(stream_id)
+        self._waiting.ended(stream_id)
+
+    async def _finish(self, stream_id: int, buffer: BoundedBuffer) -> None:
+        """An application has ended."""
+        stream = self.streams.get(stream_id)
+        await self._close_stream(stream_id)
+        if buffer.ended:
+            return
+        if isinstance(stream, HTTPStream):  # in the middle of its answer
+            await self._give_up(stream_id, Codes.INTERNAL_ERROR)
+        else:
+            buffer.set_complete()
+            self._schedule(stream_id)
+
+    async def _close_stream(self, stream_id: int) -> None:
+        """Tell the application that it is over, and drop what came for it."""
+        inbox = self._inboxes.pop(stream_id, None)
+        if inbox is not None:
+            dropped = inbox.close()
+            self._open(0, self._room.went(dropped))
+            self._open(stream_id, dropped)
+        stream = self.streams.pop(stream_id, None)
+        if stream is not None:
+            await stream.handle(said.StreamClosed(stream_id=stream_id))
+            await self._rested()
+
+    async def _give_up(self, stream_id: int, code: Codes) -> None:
+        """Reset a stream."""
+        with suppress(h2.exceptions.ProtocolError):  # it has ended
+            self.connection.reset_stream(stream_id, code)
+        await self._flush()
+        await self._forget(stream_id)
+
+    async def _forget(self, stream_id: int) -> None:
+        """A stream has been reset."""
+        self._received(stream_id)
         buffer = self.stream_buffers.get(stream_id)
         if buffer is not None:
-            await buffer.close()
-        with suppress(h2.exceptions.ProtocolError):
-            self.connection.reset_stream(stream_id, h2.errors.ErrorCodes.CANCEL)
-        await self._flush()
-        await self._window_updated(stream_id)
-        # By another task, because the application, whose task this is, may have to read first.
-        self.task_group.spawn(self._close_stream, stream_id)
+            buffer.drop()
+            await self._sent(stream_id)
+        await self._close_stream(stream_id)
 
-    async def _handle_events(self, events: list[h2.events.Event]) -> None:
-        for event in events:
-            if isinstance(event, h2.events.DataReceived) and event.stream_id not in self.streams:
-                self.connection.acknowledge_received_data(
-                    event.flow_controlled_length, event.stream_id
-                )
-                continue
-            if isinstance(event, h2.events.StreamReset) and event.stream_id in self.stream_buffers:
-                await self.stream_buffers[event.stream_id].close()
-            await super()._handle_events([event])
-        await self._flush()
+    async def _rested(self) -> None:
+        """If there is nothing to do, the connection is idle; or, after GOAWAY, at its end."""
+        if self.closed or self.streams or self.stream_buffers:
+            return
+        if self._goodbye and not self.context.terminated.is_set():
+            await self.send(Closed())
+        else:
+            await self.send(Updated(idle=True))
+
+    async def _say_goodbye(self) -> None:
+        """Have the client begin no more streams here (RFC 9113, section 6.8)."""
+        if not self._goodbye and not self._eof:
+            self._goodbye = True
+            await self._flush()
+            await self.send(RawData(data=self._state.goodbye()))
+
+    async def _watch(self) -> None:
+        """Watch over the streams, and for the server's end."""
+        with self._watching:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._watch_streams)
+                await self.context.terminated.wait()
+                await self._say_goodbye()
+
+    async def _watch_streams(self) -> None:
+        while True:
+            self._alarm = trio.Event()
+            with trio.move_on_at(self._waiting.earliest):
+                await self._alarm.wait()
+            blocked, lingering = self._waiting.due(trio.current_time())
+            for stream_id in blocked:
+                self._guard.stalled += 1
+                await self._give_up(stream_id, Codes.CANCEL)
+            for stream_id in lingering:
+                await self._give_up(stream_id, Codes.NO_ERROR)
