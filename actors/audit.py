@@ -32,6 +32,8 @@ class AuditAction(StrEnum):
     REDACT = "REDACT"
     SIGN_IN_REFUSED = "SIGN_IN_REFUSED"
     ACTOR_RESTARTED = "ACTOR_RESTARTED"
+    RESTORED = "RESTORED"
+    """The journal was put back from a backup; its principal is not known."""
 
 
 @frozen

@@ -1,17 +1,18 @@
 """The audit in an SQLite journal: rows that are only ever added, and trimmed by their own rule."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from incident_manager.actors.audit import AuditAction, AuditEntry
+from incident_manager.actors.journal.base import JournalError
 from incident_manager.actors.journal.place import decode_place, encode_place, int64
 from incident_manager.actors.journal.query import AUDIT
 from incident_manager.actors.journal.reads import AuditPage, AuditQuery
 from incident_manager.actors.model import Micros
 
-__all__ = ["ADD_AUDIT", "audit_row", "read_audit", "trim_audit"]
+__all__ = ["ADD_AUDIT", "audit_row", "read_audit", "read_entries", "trim_audit"]
 
 ADD_AUDIT = "INSERT INTO audit VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)"
 
@@ -55,6 +56,12 @@ def read_audit(connection: sqlite3.Connection, query: AuditQuery) -> AuditPage:
     return AuditPage(entries, end, len(rows) > query.size)
 
 
+def read_entries(connection: sqlite3.Connection) -> Iterator[AuditEntry]:
+    """Every entry, the oldest first. Raises :class:`JournalError` for one that cannot be read."""
+    for row in connection.execute(f"SELECT {_COLUMNS} FROM audit ORDER BY id"):  # noqa: S608
+        yield _entry(*row)
+
+
 def _entry(
     id_: int,
     time: Micros,
@@ -65,8 +72,11 @@ def _entry(
     trace: str | None,
     detail: str | None,
 ) -> AuditEntry:
-    more = {} if detail is None else _DETAIL.decode(detail)
-    known = AuditAction(action)
+    try:
+        more = {} if detail is None else _DETAIL.decode(detail)
+        known = AuditAction(action)
+    except ValueError as error:
+        raise JournalError(f"entry {id_} of the audit cannot be read: {error}") from error
     return AuditEntry(time, known, principal, incident_id, offset, trace, more, id_)
 
 

@@ -12,7 +12,7 @@ from incident_manager.actors.journal.sqlite_errors import translated, write_tran
 from incident_manager.actors.journal.sqlite_schema import APPLICATION_ID, Migrations
 from incident_manager.actors.journal.words import mark, words
 
-__all__ = ["clean", "connect", "create", "migrate", "put", "version"]
+__all__ = ["clean", "connect", "create", "free_name", "look", "migrate", "put", "version"]
 
 
 def connect(
@@ -62,15 +62,18 @@ def version(path: Path) -> int:
     with path.open("rb") as file:
         if file.read(16) != b"SQLite format 3\0":
             raise JournalError(f"{path} is not an SQLite database")
-    # Without a log to read, SQLite need not make one (and leave it beside a foreign file).
-    log = Path(f"{path}-wal")
-    mode = "mode=ro" if log.exists() and log.stat().st_size else "immutable=1"
-    with translated(str(path)), closing(connect(path, mode=mode)) as connection:
+    with translated(str(path)), closing(connect(path, mode=look(path))) as connection:
         mark = connection.execute("PRAGMA application_id").fetchone()[0]
         found = connection.execute("PRAGMA user_version").fetchone()[0]
     if mark != APPLICATION_ID or found < 1:
         raise JournalError(f"{path} is an SQLite database, but not an incident journal")
     return int(found)
+
+
+def look(path: Path) -> str:
+    """The mode in which nothing is changed, nor made beside it."""
+    # Without a log nobody has it open, and SQLite need not make one (and leave it there).
+    return "mode=ro" if Path(f"{path}-wal").exists() else "immutable=1"
 
 
 def create(path: Path, steps: Migrations) -> None:
@@ -100,7 +103,7 @@ def migrate(path: Path, steps: Migrations, found: int, *, busy_timeout: float = 
 
     If it fails, the journal is as it was, and the copy is gone again.
     """
-    copy = _free_name(f"{path}.v{found}-backup")
+    copy = free_name(f"{path}.v{found}-backup")
     draft = Path(f"{copy}.incomplete")
     draft.unlink(missing_ok=True)
     with translated(str(path)), closing(connect(path, busy_timeout=busy_timeout)) as connection:
@@ -146,7 +149,8 @@ def put(draft: Path, path: Path) -> None:
         os.close(directory)
 
 
-def _free_name(wanted: str) -> Path:
+def free_name(wanted: str) -> Path:
+    """The name, or the first that goes on from it and is free."""
     place, number = Path(wanted), 1
     while place.exists():  # an earlier copy is somebody's, and stays
         number += 1

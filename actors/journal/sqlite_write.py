@@ -23,7 +23,7 @@ from incident_manager.actors.journal.sqlite_search import follow
 from incident_manager.actors.model import Alert, Incident, Micros, Record, key_state
 from incident_manager.actors.timeline import timeline_entries
 
-__all__ = ["Rows", "rows_of", "trim", "write"]
+__all__ = ["Rows", "alert_row", "incident_row", "rows_of", "trim", "write"]
 
 _Values = Sequence[object]
 
@@ -78,8 +78,8 @@ def rows_of(batch: Append) -> Rows:
     rows[_ANSWER] = [(a.key, a.digest, a.body, a.expires_at) for a in batch.answers]
     return Rows(
         rows,
-        [(each, _incident_row(each, lines[each.id])) for each in incidents.values()],
-        [(each, _alert_row(each)) for each in alerts.values()],
+        [(each, incident_row(each, lines[each.id])) for each in incidents.values()],
+        [(each, alert_row(each)) for each in alerts.values()],
     )
 
 
@@ -96,12 +96,14 @@ def _beside(record: Record) -> Iterable[tuple[str, _Values]]:
         yield _LINK, (record.related_id, incident.id, record.offset)
 
 
-def _alert_row(alert: Alert) -> _Values:
+def alert_row(alert: Alert) -> _Values:
+    """The values of an alert's row."""
     severity = SEVERITY_WEIGHT[alert.severity]
     return (alert.id, alert.incident_id, severity, alert.received_at, encode(alert))
 
 
-def _incident_row(incident: Incident, lines: int) -> _Values:
+def incident_row(incident: Incident, lines: int) -> _Values:
+    """The values of an incident's row, without its number; ``lines`` are added to its history."""
     return (
         incident.id,
         incident.scope,
