@@ -1,4 +1,5 @@
-"""The command ``incident-manager``: serve, token, schema, openapi, watch, completion.
+"""The command ``incident-manager``: serve, token, schema, openapi, watch, backup, check, restore,
+completion.
 
 A mistake of the user's is one line on standard error and exit code 2, never a traceback.
 """
@@ -18,6 +19,7 @@ from click.shell_completion import get_completion_class
 from incident_manager import __version__
 from incident_manager.http import address
 from incident_manager.http.auth import Role, issue_token
+from incident_manager.http.backups import backup, check, restore
 from incident_manager.http.config import (
     SettingsError,
     default_text,
@@ -180,7 +182,8 @@ def completion(shell: str) -> None:
     click.echo(found(cli, {}, "incident-manager", "_INCIDENT_MANAGER_COMPLETE").source())
 
 
-cli.add_command(watch)
+for _command in (watch, backup, check, restore):
+    cli.add_command(_command)
 
 
 def run_server(run: Callable[[Settings], Awaitable[int]], settings: Settings) -> int:
