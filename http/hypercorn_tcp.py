@@ -1,9 +1,9 @@
 """One connection of Hypercorn's, with an end to its writes and to its failures."""
 
 import logging
-import socket
-from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
+from typing import Any, cast
 
 import h2.exceptions
 import h11
@@ -12,21 +12,29 @@ import wsproto.utilities
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData
 from hypercorn.protocol import ProtocolWrapper
-from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.protocol.h11 import H11Protocol, H11WSConnection
+from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import AppWrapper, LifespanState
+from hypercorn.typing import AppWrapper, ConnectionState, LifespanState
+from hypercorn.utils import parse_socket_addr
 
+from incident_manager.http.guarded_socket import GuardedSocket, keep_little
+from incident_manager.http.introduction import introduced
+from incident_manager.http.proxy_header import ProxyHeaderError
 from incident_manager.http.transport import Stream, guard_of
+from incident_manager.http.wire import Wire
 
 __all__ = ["GuardedServer"]
 
 _log = logging.getLogger(__name__)
-_SLICE = 65536  # bytes written before the time that a write may take begins anew
+_HANDSHAKE = 10.0  # seconds, at most, for a proxy's header and for TLS
 _FAULTS_OF_CLIENTS = (
     h11.RemoteProtocolError,
     h2.exceptions.ProtocolError,
     wsproto.utilities.RemoteProtocolError,
+    trio.BrokenResourceError,
+    OSError,
 )
 
 
@@ -35,8 +43,10 @@ class GuardedServer(TCPServer):
 
     Hypercorn 0.18 shields what it writes, so a client that reads nothing would hold its
     connection, and with it the server, past every grace period; and what it does not expect in
-    one connection ends the process.
+    one connection ends the process. Here everything leaves through the one ``wire``.
     """
+
+    wire: Wire
 
     def __init__(
         self,
@@ -48,47 +58,100 @@ class GuardedServer(TCPServer):
     ) -> None:
         super().__init__(app, config, context, state, stream)
         self._guard = guard_of(app)
+        given: Any = stream  # Hypercorn says SSLStream for both
+        plain = given.transport_stream if isinstance(given, trio.SSLStream) else given
+        self._socket = GuardedSocket(plain, self._guard.write_timeout, self._guard.has_stalled)
 
     async def run(self) -> None:
         """Serve the connection to its end."""
-        _keep_little(self.stream)
-        self._guard.enter(self.stream, self.context)
+        keep_little(self._socket.socket)
+        self._guard.enter(self._socket, self.context)
         try:
-            await super().run()
+            await self._serve()
         except* _FAULTS_OF_CLIENTS as faults:
             _log.debug("a client broke the protocol: %s", faults.exceptions)
         except* Exception:  # noqa: BLE001 -- ends this connection, not the others
             _log.exception("a connection failed")
         finally:
-            self._guard.leave(self.stream)
+            self._guard.leave(self._socket)
+            with trio.CancelScope(shield=True):
+                await self._socket.aclose()
+
+    async def _serve(self) -> None:
+        sock = self._socket.socket
+        client = parse_socket_addr(sock.family, sock.getpeername())
+        server = parse_socket_addr(sock.family, sock.getsockname())
+        alpn: str | None = "http/1.1"
+        try:
+            with trio.fail_after(min(_HANDSHAKE, self.config.ssl_handshake_timeout)):
+                client = await introduced(self._socket, client, self._guard.trusted)
+                secure = self._secured()
+                if secure is not None:
+                    await secure.do_handshake()
+                    alpn = secure.selected_alpn_protocol()
+        except (trio.BrokenResourceError, trio.TooSlowError):
+            return
+        except ProxyHeaderError as wrong:
+            _log.info("a trusted proxy sent a wrong PROXY header: %s", wrong)
+            return
+        async with TaskGroup() as group:
+            self._task_group = group
+            self.wire = Wire(self._socket, partial(group.spawn), secure)
+            self.protocol = ProtocolWrapper(
+                self.app,
+                self.config,
+                self.context,
+                group,
+                ConnectionState(self.state),
+                secure is not None,
+                client,
+                server,
+                self.protocol_send,
+                alpn,
+            )
+            try:
+                await self.protocol.initiate()
+                await self.idle_task.restart(group, self._idle_timeout)
+                await self._read_data()
+            finally:
+                await self._close()
+
+    def _secured(self) -> "trio.SSLStream[GuardedSocket] | None":
+        stream: Any = self.stream
+        if not isinstance(stream, trio.SSLStream):
+            self.stream = cast(Any, self._socket)
+            return None
+        stream.transport_stream = self._socket
+        return stream
 
     async def protocol_send(self, event: Event) -> None:
         """Write, or have the connection closed."""
-        if isinstance(event, Closed):
+        if isinstance(event, RawData):
+            self.wire.write(event.data)
+            await self.wire.room()
+        elif isinstance(event, Closed):
             await self._end(event)
-            return
-        if not isinstance(event, RawData):
+        else:
             await super().protocol_send(event)
-            return
-        # Shielded, because after a part of a frame nothing else may follow. Time runs for who has
-        # the lock, from slice to slice: a slow reader of a large frame is not one that stalls.
-        with trio.CancelScope(shield=True) as scope:
-            try:
-                async with self.send_lock:
-                    for data in _slices(event.data):
-                        scope.deadline = trio.current_time() + self._guard.write_timeout
-                        await self.stream.send_all(data)
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                pass
-            else:
-                return
-        if scope.cancelled_caught:
-            self._guard.stalled += 1
-            await trio.aclose_forcefully(self.stream)
-        await self.protocol.handle(Closed())
+
+    async def _close(self) -> None:
+        """What waits goes out first, for as long as the client takes it."""
+        with trio.CancelScope(shield=True, deadline=self._patience()):
+            await self.wire.emptied()
+        with trio.CancelScope(shield=True):
+            await super()._close()
+        self.wire.close()
+
+    async def _idle_timeout(self) -> None:
+        """It is idle once the client has its answer."""
+        await self.wire.emptied()
+        await super()._idle_timeout()
+
+    def _patience(self) -> float:
+        return trio.current_time() + self._guard.write_timeout
 
     async def _end(self, event: Closed) -> None:
-        """Close the connection; if a request is still coming in, close our direction only.
+        """Close the connection; if something may still be coming in, close our direction only.
 
         To close it whole would make the kernel answer what comes with a reset, and the client
         might never see its answer (RFC 9112, section 9.6). So what comes is thrown away, for as
@@ -96,38 +159,24 @@ class GuardedServer(TCPServer):
 
         Hypercorn asks for this in the application's task, which Quart cancels that very moment.
         """
-        deadline = trio.current_time() + self._guard.write_timeout
-        with trio.CancelScope(shield=True, deadline=deadline):
+        with trio.CancelScope(shield=True, deadline=self._patience()):
             if not _is_sending(self.protocol):
                 await super().protocol_send(event)
                 return
-            with suppress(AttributeError, trio.BrokenResourceError, trio.ClosedResourceError):
-                await self.stream.send_eof()  # which TLS does not have
+            await self.wire.emptied()
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                await self._socket.send_eof()
             self.protocol = _Discard(self.protocol)
             await self.idle_task.restart(self._task_group, self._idle_timeout)
 
 
-def _keep_little(stream: Stream) -> None:
-    """Have the kernel hold little of what it has not sent: otherwise it takes nothing before a
-    third of a full buffer of megabytes is gone, and a slow reader looks like one that stalls.
-    """
-    plain = getattr(stream, "transport_stream", stream)
-    option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
-    if option is not None and isinstance(plain, trio.SocketStream):
-        with suppress(OSError):  # it is gone, or is no TCP
-            plain.setsockopt(socket.IPPROTO_TCP, option, _SLICE)
-
-
-def _slices(data: bytes) -> Iterator[memoryview]:
-    whole = memoryview(data)
-    for start in range(0, len(whole), _SLICE):
-        yield whole[start : start + _SLICE]
-
-
 def _is_sending(protocol: ProtocolWrapper) -> bool:
-    """Whether a client of HTTP/1.1 has not sent all of its request."""
+    """Whether a client of HTTP/1.1 has not sent all of its request, or has a WebSocket."""
     inner = protocol.protocol
-    return isinstance(inner, H11Protocol) and inner.connection.their_state is h11.SEND_BODY
+    return isinstance(inner, H11Protocol) and (
+        inner.connection.their_state is h11.SEND_BODY
+        or isinstance(inner.connection, H11WSConnection)
+    )
 
 
 class _Discard(ProtocolWrapper):

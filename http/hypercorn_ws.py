@@ -8,15 +8,23 @@ from typing import Any
 import h11
 import trio
 from hypercorn.protocol.events import Body, Data, Event, Request, StreamClosed
+from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.ws_stream import ASGIWebsocketState, FrameTooLargeError, WSStream
+from hypercorn.typing import ConnectionState as Names
 from wsproto.connection import ConnectionState
 from wsproto.events import CloseConnection, Message, Ping
 from wsproto.frame_protocol import CloseReason
+from wsproto.utilities import LocalProtocolError
+
+from incident_manager.http.hypercorn_h2 import GuardedH2
+from incident_manager.http.hypercorn_tcp import GuardedServer
+from incident_manager.http.stream_lane import StreamLane
+from incident_manager.http.websocket_writer import KEY, Lane, WebSocketWriter
 
 __all__ = ["BoundedWebSocket"]
 
-_LINGER = 5.0  # seconds that a client has to answer 1009
 _EXTENSIONS = b"sec-websocket-extensions"
+_PONGS = 64  # of so many pings that came at once each is answered, of more the last alone
 
 Put = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -26,35 +34,65 @@ class BoundedWebSocket(WSStream):
     it always agrees to permessage-deflate, and inflates before it counts.
 
     Here nothing is kept after 1009, and the application is told at once. No extension is agreed.
-    A frame that breaks the protocol gets its close (RFC 6455, section 7.1.7).
+    A frame that breaks the protocol gets its close (RFC 6455, section 7.1.7). The application
+    gets a ``WebSocketWriter`` for the frames it makes itself.
+
+    ``heard`` is when the client was last heard of, in Trio's time. While it is ``busy`` with what
+    the client has sent, it hears nothing more.
     """
 
+    heard = 0.0
+    busy = False
     _over = False
+    _lane: Lane | None = None
     _queue: "trio.MemorySendChannel[Any] | None" = None
 
     async def handle(self, event: Event) -> None:
         """Take what the connection has for this WebSocket."""
+        self.busy = True
+        try:
+            await self._handle(event)
+        finally:
+            self.busy = False
+            self.heard = trio.current_time()
+
+    async def _handle(self, event: Event) -> None:
         if isinstance(event, Request):
-            self._left = trio.Event()
             kept = [each for each in event.headers if each[0].lower() != _EXTENSIONS]
-            await super().handle(replace(event, headers=kept))
+            state = Names({**event.state, **self._offer()})
+            await super().handle(replace(event, headers=kept, state=state))
             self._watch_queue()
         elif isinstance(event, Body | Data) and not self.closed and not self.handshake.accepted:
             await self._too_early()
+        elif isinstance(event, Body | Data) and (
+            self.closed or self._over or self.connection.state is ConnectionState.CLOSED
+        ):
+            await trio.lowlevel.checkpoint()  # there is nobody any more who would read it
         else:
-            if isinstance(event, StreamClosed):
-                self._left.set()
             await super().handle(event)
+
+    def _offer(self) -> dict[str, object]:
+        """What the application can write with, where this is a connection of ours."""
+        protocol = getattr(self.send, "__self__", None)
+        if isinstance(protocol, GuardedH2):
+            self._lane = StreamLane(protocol, self.stream_id)
+        elif isinstance(protocol, H11Protocol):
+            server = getattr(protocol.send, "__self__", None)
+            if isinstance(server, GuardedServer):
+                self._lane = server.wire
+        return {} if self._lane is None else {KEY: WebSocketWriter(self._lane, self._is_open)}
+
+    def _is_open(self) -> bool:
+        return (
+            not self.closed
+            and self.handshake.accepted
+            and self.connection.state is ConnectionState.OPEN
+        )
 
     async def app_send(self, message: Any) -> None:
         """Take what the application says; None when it has ended."""
-        if message is None:
-            if self._over and not self.closed:
-                # Closed with input unread, the connection would be reset, and 1009 be lost.
-                with trio.move_on_after(_LINGER):
-                    await self._left.wait()
-            if self._queue is not None:
-                self._queue.close()
+        if message is None and self._queue is not None:
+            self._queue.close()
         await super().app_send(message)
 
     def _watch_queue(self) -> None:
@@ -93,30 +131,42 @@ class BoundedWebSocket(WSStream):
         await self.send(StreamClosed(stream_id=self.stream_id))
 
     async def _handle_events(self) -> None:
+        pings: list[Ping] = []
         for event in self.connection.events():
             if isinstance(event, CloseConnection):
+                await self._pong(pings)
+                pings = []
                 await self._leave(event)
             elif self._over:
                 continue
             elif isinstance(event, Message):
                 await self._collect(event)
             elif isinstance(event, Ping):
-                await self._send_wsproto_event(event.response())
+                pings.append(event)
+        await self._pong(pings)
+
+    async def _pong(self, pings: list[Ping]) -> None:
+        """Answer what came at once; of very many the last alone (RFC 6455, section 5.5.3)."""
+        for ping in pings if len(pings) <= _PONGS else pings[-1:]:
+            await self._send_wsproto_event(ping.response())
 
     async def _collect(self, event: "Message[Any]") -> None:
         try:
             self.buffer.extend(event)
         except FrameTooLargeError:
-            self._over = True
             self.buffer.clear()
-            code = CloseReason.MESSAGE_TOO_BIG
-            await self._send_wsproto_event(CloseConnection(code=code))
-            await self._tell({"type": "websocket.disconnect", "code": code.value})
+            await self._refuse(CloseReason.MESSAGE_TOO_BIG)
             return
         if event.message_finished:
             message = self.buffer.to_message()
             self.buffer.clear()
             await self._tell(message)
+
+    async def _refuse(self, code: int, reason: str | None = None) -> None:
+        """Close for what the client did; nothing that it sends now is looked at."""
+        self._over = True
+        await self._send_wsproto_event(CloseConnection(code=code, reason=reason))
+        await self._tell({"type": "websocket.disconnect", "code": int(code)})
 
     async def _tell(self, message: dict[str, Any]) -> None:
         if self.app_put is not None:
@@ -124,8 +174,15 @@ class BoundedWebSocket(WSStream):
 
     async def _leave(self, event: CloseConnection) -> None:
         state = self.connection.state
+        if state is ConnectionState.OPEN:  # what wsproto makes of a frame that it cannot take
+            await self._refuse(event.code, event.reason)
+            return
         if state is ConnectionState.REMOTE_CLOSING:
             await self._send_wsproto_event(event.response())
-        elif state is ConnectionState.OPEN:  # what wsproto makes of a frame that it cannot take
-            await self._send_wsproto_event(CloseConnection(code=event.code, reason=event.reason))
         await self.send(StreamClosed(stream_id=self.stream_id))
+
+    def ping(self) -> None:
+        """Ask the client whether it is there (RFC 6455, section 5.5.2)."""
+        if self._lane is not None and self._is_open():
+            with suppress(LocalProtocolError):
+                self._lane.write(self.connection.send(Ping()))

@@ -1,110 +1,146 @@
-"""One connection's outbox: every frame goes through it, in order, and it is bounded.
+"""One connection's outbox: every message goes through it, in order, and it is bounded.
 
-Outside this module nothing knows how bytes leave. Here they leave by the plain ASGI ``send``.
+Outside this module nothing knows how bytes leave: by a ``FrameWriter``.
 """
 
 from collections import deque
-from collections.abc import Awaitable, Callable
 
 import trio
 
 from incident_manager.actors.deliveries import Deliveries
 from incident_manager.actors.model import Record
 from incident_manager.http.counters import Counters
+from incident_manager.http.frame_writer import FrameWriter, Send, Spawn
 
 __all__ = ["Outbox"]
 
-Send = Callable[[dict[str, object]], Awaitable[None]]
-Spawn = Callable[[Callable[[], Awaitable[None]]], None]
-
 
 class Outbox:
-    """Frames of text that wait for one client, at most ``limit`` bytes of payloads.
+    """Messages that wait for one client, at most ``limit`` bytes of them.
 
-    What streams offer is refused when it is full (one frame always fits into an empty one): the
-    stream then reads on from the journal at the client's pace. Control frames and results are
+    What streams offer is refused when it is full (one message always fits into an empty one): the
+    stream then reads on from the journal at the client's pace. Control messages and results are
     always taken; whoever causes them waits in :meth:`room` before it reads more input.
     ``ended`` says that the close has been handed on.
     """
 
     __slots__ = (
         "_counters",
-        "_draining",
         "_ending",
-        "_frames",
+        "_ends",
         "_fresh",
+        "_fresh_size",
         "_latency",
+        "_mark",
+        "_news",
         "_oldest",
         "_room",
         "_send",
         "_spawn",
         "_wanted",
+        "_writer",
         "bytes_out",
         "closed",
         "ended",
         "limit",
-        "size",
     )
 
     def __init__(
-        self, send: Send, spawn: Spawn, limit: int, counters: Counters, latency: Deliveries
+        self,
+        writer: FrameWriter,
+        send: Send,
+        spawn: Spawn,
+        limit: int,
+        counters: Counters,
+        latency: Deliveries,
     ) -> None:
+        self._writer = writer
         self._send = send
         self._spawn = spawn
         self._counters = counters
         self._latency = latency
-        self._oldest: Record | None = None
-        self._fresh = 0
-        self._frames: deque[bytes] = deque()
+        self._oldest: Record | None = None  # of the payloads that are not with the writer
+        self._news = 0
+        self._mark: tuple[int, Record, int] | None = None  # where those end that the writer has
+        self._fresh: list[bytes] = []
+        self._fresh_size = 0
+        self._ends: deque[int] | None = None  # of the messages that wait in the writer
         self._room: trio.Event | None = None
-        self._wanted = 0  # size of the frame that was refused last: what room must be there for
-        self._draining = False
+        self._wanted = 0  # size of what was refused last: what room must be there for
         self._ending: tuple[int, str] | None = None
         self.limit = limit
-        self.size = 0
         self.bytes_out = 0
         self.closed = False
         self.ended = False
+        writer.progressed = self._progressed
 
-    def offer(self, frame: bytes) -> bool:
-        """Take a frame of a stream, or refuse it because the outbox is full or closing."""
+    @property
+    def size(self) -> int:
+        """Bytes that wait."""
+        return 0 if self.closed else self._fresh_size + self._writer.size
+
+    def offer(self, message: bytes) -> bool:
+        """Take a message of a stream, or refuse it because the outbox is full or closing."""
         if self._ending is not None or self.closed:
             return False
-        if self.size and self.size + len(frame) > self.limit:
-            self._wanted = len(frame)
+        size = self._fresh_size + self._writer.size
+        if size and size + len(message) > self.limit:
+            self._wanted = len(message)
             return False
-        self._put(frame)
+        self._fresh.append(message)
+        self._fresh_size += len(message)
         subject = self._latency.subject
         if subject is not None:
-            self._fresh += 1
+            self._news += 1
             if self._oldest is None:
                 self._oldest = subject
         return True
 
-    def write(self, frame: bytes) -> None:
-        """Take a control frame or a result, and send it on."""
+    def write(self, message: bytes) -> None:
+        """Take a control message or a result, and send it on."""
         if self._ending is None and not self.closed:
-            self._put(frame)
+            self._fresh.append(message)
+            self._fresh_size += len(message)
             self.flush()
 
     def __len__(self) -> int:
-        return len(self._frames)
-
-    def _put(self, frame: bytes) -> None:
-        self._frames.append(frame)
-        self.size += len(frame)
+        return len(self._fresh) + (0 if self._ends is None else len(self._ends))
 
     def end(self, code: int, reason: str) -> None:
         """Close the connection after what is in the outbox; the first call counts."""
         if self._ending is None and not self.closed:
-            self._ending = (code, reason)
             self.flush()
+            self._ending = (code, reason)
+            self._spawn(self._finish)
 
     def flush(self) -> None:
-        """Send on what waits: by one task, which lives as long as there is something to send."""
-        if not self._draining and not self.closed and (self._frames or self._ending is not None):
-            self._draining = True
-            self._spawn(self._drain)
+        """Send on what was taken since the last time."""
+        fresh = self._fresh
+        if not fresh or self.closed:
+            return
+        self._fresh = []
+        size, self._fresh_size = self._fresh_size, 0
+        oldest, news, self._oldest, self._news = self._oldest, self._news, None, 0
+        start = self.bytes_out
+        self.bytes_out += size
+        self._counters.messages_out += len(fresh)
+        self._counters.bytes_out += size
+        writer = self._writer
+        writer.write(fresh)
+        if not writer.size:
+            if oldest is not None and not self.closed:
+                self._latency.sent(oldest, news)
+            return
+        if self._ends is None:
+            self._ends = deque()
+        for message in fresh:
+            start += len(message)
+            self._ends.append(start)
+        if oldest is not None:
+            if self._mark is None:
+                self._mark = (start, oldest, news)
+            else:
+                self._oldest, self._news = oldest, news
 
     async def room(self) -> None:
         """Wait until the outbox is at most half full and takes what it refused, or is closed."""
@@ -119,10 +155,12 @@ class Outbox:
         return size > self.limit // 2 or (size > 0 and size + self._wanted > self.limit)
 
     def close(self) -> None:
-        """Nothing leaves any more; what waits is dropped, and nobody waits for room."""
+        """Nothing is taken any more, and nobody waits for room."""
         self.closed = True
-        self._frames.clear()
-        self.size = 0
+        self._fresh = []
+        self._fresh_size = 0
+        self._ends = None
+        self._mark = None
         self._wake()
 
     def _wake(self) -> None:
@@ -130,34 +168,26 @@ class Outbox:
             self._room.set()
             self._room = None
 
-    async def _drain(self) -> None:
-        try:
-            while self._frames:
-                oldest, fresh = self._oldest, self._fresh
-                self._oldest, self._fresh = None, 0
-                await self._pass()
-                if oldest is not None and not self.closed:
-                    self._latency.sent(oldest, fresh)
-            if self._ending is not None:
-                code, reason = self._ending
-                self.close()
-                self.ended = True
-                await self._send({"type": "websocket.close", "code": code, "reason": reason})
-        finally:
-            self._draining = False
+    def _progressed(self) -> None:
+        """The writer has sent some of what it has."""
+        left = self.bytes_out - self._writer.size
+        ends = self._ends
+        while ends and ends[0] <= left:
+            ends.popleft()
+        if self._mark is not None and self._mark[0] <= left:
+            _, oldest, news = self._mark
+            self._mark = None
+            self._latency.sent(oldest, news)
+            if self._oldest is not None and not self._fresh:
+                self._mark = (self.bytes_out, self._oldest, self._news)
+                self._oldest, self._news = None, 0
+        if self._room is not None and not self._crowded():
+            self._wake()
 
-    async def _pass(self) -> None:
-        """Send what is here now; what comes meanwhile is for the next time."""
-        left = len(self._frames)
-        while left and self._frames:  # closing drops them all
-            left -= 1
-            frame = self._frames.popleft()
-            await self._send({"type": "websocket.send", "text": frame.decode()})
-            self.size = max(0, self.size - len(frame))
-            self.bytes_out += len(frame)
-            self._counters.messages_out += 1
-            self._counters.bytes_out += len(frame)
-            if self._room is not None and not self._crowded():
-                self._wake()
-            # After a disconnect the send returns at once, and would keep the loop for itself.
-            await trio.lowlevel.checkpoint()
+    async def _finish(self) -> None:
+        await self._writer.settled()
+        if self._ending is not None:
+            code, reason = self._ending
+            self.close()
+            self.ended = True
+            await self._send({"type": "websocket.close", "code": code, "reason": reason})

@@ -14,7 +14,8 @@ from typing import Final
 import trio
 from hypercorn.trio.worker_context import WorkerContext
 
-from incident_manager.http.trust import NOBODY, Trust
+from incident_manager.http.guarded_socket import GuardedSocket
+from incident_manager.http.proxies import NOBODY, Trust
 
 __all__ = ["Guard", "Stream", "guard_of", "install", "missing"]
 
@@ -33,6 +34,10 @@ _RELIED_ON: Final = (
     *_PUT_IN,
     "hypercorn.trio.tcp_server:TCPServer.protocol_send",
     "hypercorn.trio.tcp_server:TCPServer._close",
+    "hypercorn.trio.tcp_server:TCPServer._read_data",
+    "hypercorn.trio.tcp_server:TCPServer._initiate_server_close",
+    "hypercorn.trio.task_group:TaskGroup.spawn",
+    "hypercorn.utils:parse_socket_addr",
     "hypercorn.trio.tcp_server:TCPServer._idle_timeout",
     "hypercorn.protocol.ws_stream:WSStream._handle_events",
     "hypercorn.protocol.ws_stream:WSStream._send_wsproto_event",
@@ -64,25 +69,29 @@ class Guard:
     speaks (a PROXY header).
     """
 
-    __slots__ = ("_begun", "_context", "_streams", "stalled", "trusted", "write_timeout")
+    __slots__ = ("_begun", "_context", "_sockets", "stalled", "trusted", "write_timeout")
 
     def __init__(self, write_timeout: float = math.inf, trusted: Trust = NOBODY) -> None:
         self.write_timeout = write_timeout
         self.trusted = trusted
         self.stalled = 0
-        self._streams: set[Stream] = set()
+        self._sockets: set[GuardedSocket] = set()
         self._begun = trio.Event()
         self._context: WorkerContext | None = None
 
-    def enter(self, stream: Stream, context: WorkerContext) -> None:
+    def has_stalled(self) -> None:
+        """Somebody took nothing for too long, and is cut off."""
+        self.stalled += 1
+
+    def enter(self, socket: GuardedSocket, context: WorkerContext) -> None:
         """A connection begins."""
-        self._streams.add(stream)
+        self._sockets.add(socket)
         self._context = context
         self._begun.set()
 
-    def leave(self, stream: Stream) -> None:
+    def leave(self, socket: GuardedSocket) -> None:
         """It has ended."""
-        self._streams.discard(stream)
+        self._sockets.discard(socket)
 
     async def terminated(self) -> None:
         """Wait until Hypercorn, for whatever reason, has begun to stop; of that it tells its
@@ -95,8 +104,8 @@ class Guard:
     async def cut_off(self) -> None:
         """Close every connection as it is: what is being written to it or read ends now."""
         with trio.CancelScope(shield=True):
-            for stream in tuple(self._streams):
-                await trio.aclose_forcefully(stream)
+            for socket in tuple(self._sockets):
+                await trio.aclose_forcefully(socket)
 
 
 def guard_of(app: object) -> Guard:

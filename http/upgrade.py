@@ -7,11 +7,13 @@ import trio
 
 from incident_manager.http.connection import Connection, close_code
 from incident_manager.http.counters import Refusal
+from incident_manager.http.frame_writer import AsgiWriter
 from incident_manager.http.gateway import Gateway, Phase
 from incident_manager.http.hosts import is_rebound
 from incident_manager.http.origins import is_stranger
 from incident_manager.http.outbox import Outbox
 from incident_manager.http.protocol import SUBPROTOCOL
+from incident_manager.http.websocket_writer import writer_of
 from incident_manager.supervision import SupervisorStopped
 
 __all__ = ["PATHS", "websocket"]
@@ -87,7 +89,9 @@ async def _serve(
         try:
             async with trio.open_nursery() as nursery:
                 limit = gateway.settings.limits.outbox_bytes
+                writer = writer_of(scope) or AsgiWriter(send, nursery.start_soon)
                 outbox = Outbox(
+                    writer,
                     send,
                     nursery.start_soon,
                     limit,

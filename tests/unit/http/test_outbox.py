@@ -12,6 +12,7 @@ from incident_manager.actors.deliveries import Deliveries
 from incident_manager.actors.model import Record
 from incident_manager.actors.vocabulary import Kind
 from incident_manager.http.counters import Counters
+from incident_manager.http.frame_writer import AsgiWriter
 from incident_manager.http.outbox import Outbox
 
 
@@ -38,8 +39,16 @@ class Wire:
         return [message["text"] for message in self.sent if message["type"] == "websocket.send"]
 
 
-def outbox(wire: Wire, limit: int = 10) -> Outbox:
-    return Outbox(wire.send, wire.spawn, limit, Counters(), Deliveries())
+def outbox(
+    wire: Wire,
+    limit: int = 10,
+    counters: Counters | None = None,
+    latency: Deliveries | None = None,
+) -> Outbox:
+    writer = AsgiWriter(wire.send, wire.spawn)
+    counters = Counters() if counters is None else counters
+    latency = Deliveries() if latency is None else latency
+    return Outbox(writer, wire.send, wire.spawn, limit, counters, latency)
 
 
 async def test_what_is_offered_leaves_in_order_after_a_flush(nursery: trio.Nursery) -> None:
@@ -160,7 +169,8 @@ async def test_a_send_that_never_waits_leaves_the_loop_to_others(nursery: trio.N
     async def send(message: dict[str, object]) -> None:
         turns.append(len(turns))
 
-    box = Outbox(send, nursery.start_soon, 1000, Counters(), Deliveries())
+    writer = AsgiWriter(send, nursery.start_soon)
+    box = Outbox(writer, send, nursery.start_soon, 1000, Counters(), Deliveries())
     for _ in range(50):
         assert box.offer(b"x")
     box.flush()
@@ -201,7 +211,7 @@ def test_the_counters_are_of_all_connections() -> None:
         async with trio.open_nursery() as nursery:
             for _ in range(2):
                 wire = Wire(nursery)
-                Outbox(wire.send, wire.spawn, 10, counters, Deliveries()).write(b"abc")
+                outbox(wire, counters=counters).write(b"abc")
 
     trio.run(run)
     assert (counters.messages_out, counters.bytes_out) == (2, 6)
@@ -215,7 +225,7 @@ async def test_what_is_sent_is_timed_once_for_each_flush(nursery: trio.Nursery) 
     now = 2_000_000
     latency = Deliveries(lambda: now)
     wire = Wire(nursery)
-    box = Outbox(wire.send, wire.spawn, 1_000, Counters(), latency)
+    box = outbox(wire, 1_000, latency=latency)
     for moment in (1_000_000, 1_500_000):
         latency.subject = event(moment)
         box.offer(b"news")
@@ -235,7 +245,7 @@ async def test_what_comes_during_a_flush_is_timed_with_the_next(nursery: trio.Nu
     latency = Deliveries(lambda: now)
     wire = Wire(nursery)
     wire.gate = trio.Event()
-    box = Outbox(wire.send, wire.spawn, 1_000, Counters(), latency)
+    box = outbox(wire, 1_000, latency=latency)
     latency.subject = event(0)
     box.offer(b"one")
     box.flush()
@@ -243,6 +253,7 @@ async def test_what_comes_during_a_flush_is_timed_with_the_next(nursery: trio.Nu
     latency.subject = event(900_000)
     box.offer(b"two")
     latency.subject = None
+    box.flush()
     wire.gate.set()
     await trio.testing.wait_all_tasks_blocked()
     assert latency.latency.count == 2
@@ -253,7 +264,7 @@ async def test_what_was_dropped_is_not_timed(nursery: trio.Nursery) -> None:
     latency = Deliveries()
     wire = Wire(nursery)
     wire.gate = trio.Event()
-    box = Outbox(wire.send, wire.spawn, 1_000, Counters(), latency)
+    box = outbox(wire, 1_000, latency=latency)
     latency.subject = event(0)
     box.offer(b"one")
     box.offer(b"two")

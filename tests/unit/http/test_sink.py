@@ -8,6 +8,7 @@ from incident_manager.actors.cursor import Cursor
 from incident_manager.actors.deliveries import Deliveries
 from incident_manager.actors.ports import Gap
 from incident_manager.http.counters import Counters
+from incident_manager.http.frame_writer import AsgiWriter
 from incident_manager.http.outbox import Outbox
 from incident_manager.http.sink import SubscriptionSink
 
@@ -21,7 +22,16 @@ def make(nursery: trio.Nursery, *, tells: bool = True, limit: int = 10_000):
         sent.append(json.loads(str(message["text"])))
 
     return SubscriptionSink(
-        Outbox(send, nursery.start_soon, limit, Counters(), Deliveries()), 'a"b', tells=tells
+        Outbox(
+            AsgiWriter(send, nursery.start_soon),
+            send,
+            nursery.start_soon,
+            limit,
+            Counters(),
+            Deliveries(),
+        ),
+        'a"b',
+        tells=tells,
     ), sent
 
 

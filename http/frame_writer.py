@@ -1,0 +1,82 @@
+"""Where the messages of one WebSocket leave: the port, and its adapter to plain ASGI."""
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+import trio
+
+__all__ = ["AsgiWriter", "FrameWriter", "Send", "Spawn"]
+
+Send = Callable[[dict[str, object]], Awaitable[None]]
+Spawn = Callable[[Callable[[], Awaitable[None]]], object]
+
+
+class FrameWriter(Protocol):
+    """Takes whole text messages, and sends them in order; what to bound is the writer's caller's.
+
+    ``progressed`` is called whenever some of what waited has left, and when nothing will leave any
+    more: in the middle of anything, so it must not block or raise.
+    """
+
+    progressed: Callable[[], None] | None
+
+    @property
+    def size(self) -> int:
+        """Bytes that wait."""
+        ...
+
+    def write(self, messages: Sequence[bytes]) -> None:
+        """Send messages (UTF-8) after all that waits."""
+        ...
+
+    async def settled(self) -> None:
+        """Wait until what is said by ASGI's ``send`` comes after all that was written."""
+        ...
+
+
+class AsgiWriter:
+    """Sends by the ``send`` of ASGI, where the server offers nothing better."""
+
+    __slots__ = ("_draining", "_idle", "_send", "_spawn", "_waiting", "progressed", "size")
+
+    def __init__(self, send: Send, spawn: Spawn) -> None:
+        self._send = send
+        self._spawn = spawn
+        self._waiting: deque[bytes] = deque()
+        self._draining = False
+        self._idle: trio.Event | None = None
+        self.progressed: Callable[[], None] | None = None
+        self.size = 0
+
+    def write(self, messages: Sequence[bytes]) -> None:
+        """Send messages (UTF-8) after all that waits."""
+        self._waiting.extend(messages)
+        self.size += sum(map(len, messages))
+        if not self._draining:
+            self._draining = True
+            self._spawn(self._drain)
+
+    async def settled(self) -> None:
+        """Wait until all of it is sent."""
+        await trio.lowlevel.checkpoint()
+        while self._draining:
+            if self._idle is None:
+                self._idle = trio.Event()
+            await self._idle.wait()
+
+    async def _drain(self) -> None:
+        try:
+            while self._waiting:
+                message = self._waiting.popleft()
+                await self._send({"type": "websocket.send", "text": message.decode()})
+                self.size -= len(message)
+                if self.progressed is not None:
+                    self.progressed()
+                # After a disconnect the send returns at once, and would keep the loop for itself.
+                await trio.lowlevel.checkpoint()
+        finally:
+            self._draining = False
+            if self._idle is not None:
+                self._idle.set()
+                self._idle = None

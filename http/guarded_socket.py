@@ -1,0 +1,142 @@
+"""One socket whose writes end: by being taken, or because nothing is taken for too long."""
+
+import os
+import socket
+import struct
+from collections.abc import Callable
+from contextlib import suppress
+from fcntl import ioctl
+from termios import TIOCOUTQ
+from typing import Final
+
+import trio
+
+__all__ = ["GuardedSocket", "keep_little"]
+
+_KEPT: Final = 64 * 1024  # bytes not yet sent that the kernel is to hold of one connection
+_SEND_BUFFER: Final = 128 * 1024  # of SO_SNDBUF, which Linux doubles for its own book-keeping
+_QUIET: Final = 60  # seconds of silence before TCP asks whether the peer is still there
+_ASK_AGAIN: Final = 15  # seconds between such questions
+_ASK: Final = 4  # unanswered questions after which the connection is gone
+_RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time at all
+
+
+def keep_little(sock: trio.socket.SocketType) -> None:
+    """Bound what the kernel holds for a peer, and have it ask now and then whether it is there.
+
+    Without a bound Linux lets a send buffer grow to megabytes, takes nothing before a third of it
+    is gone, and a slow reader looks like one that stalls.
+    """
+    with suppress(OSError):  # it is gone
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+        if sock.family not in {socket.AF_INET, socket.AF_INET6}:
+            return
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        options = {
+            "TCP_NOTSENT_LOWAT": _KEPT,
+            "TCP_KEEPIDLE": _QUIET,
+            "TCP_KEEPINTVL": _ASK_AGAIN,
+            "TCP_KEEPCNT": _ASK,
+        }
+        for name, value in options.items():
+            option = getattr(socket, name, None)  # not every system has each
+            if option is not None:
+                sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+class GuardedSocket(trio.abc.HalfCloseableStream):
+    """A stream over a socket that gives up on a peer which takes nothing for ``patience`` seconds.
+
+    What the peer has acknowledged counts, so that a slow reader is not cut off. ``stalled`` is
+    called when one is. ``preface`` is what was read of the stream already.
+    """
+
+    __slots__ = ("_patience", "_stalled", "_stream", "preface", "socket")
+
+    def __init__(
+        self, stream: trio.SocketStream, patience: float, stalled: Callable[[], None]
+    ) -> None:
+        self._stream = stream
+        self._patience = patience
+        self._stalled = stalled
+        self.socket = stream.socket
+        self.preface = b""
+
+    def try_send(self, data: bytes | bytearray | memoryview) -> int:
+        """Have the kernel take what it takes at once: so many bytes, 0 if there is no room.
+
+        Raises OSError where the connection is gone.
+        """
+        try:
+            return os.write(self.socket.fileno(), data)
+        except BlockingIOError:
+            return 0
+
+    async def writable(self) -> None:
+        """Wait until the kernel takes more.
+
+        Raises:
+            trio.BrokenResourceError: the peer took nothing for too long, and was cut off.
+            trio.ClosedResourceError: the socket was closed meanwhile.
+        """
+        left = _unacknowledged(self.socket)
+        while True:
+            with trio.move_on_after(self._patience):
+                await trio.lowlevel.wait_writable(self.socket)
+                return
+            still = _unacknowledged(self.socket)
+            if still is None or left is None or still >= left:
+                break
+            left = still
+        self._stalled()
+        self.abort()
+        raise trio.BrokenResourceError("the peer takes nothing")
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send all of it (see :meth:`writable` for when it raises)."""
+        await trio.lowlevel.checkpoint()
+        rest = memoryview(data)
+        try:
+            while rest:
+                taken = self.try_send(rest)
+                rest = rest[taken:]
+                if rest and not taken:
+                    await self.writable()
+        except OSError as gone:
+            raise trio.BrokenResourceError("the connection is gone") from gone
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait until the kernel takes more."""
+        await self.writable()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        """What the peer has sent; empty at its end."""
+        if self.preface:
+            await trio.lowlevel.checkpoint()
+            some = self.preface[:max_bytes]
+            self.preface = self.preface[len(some) :]
+            return some
+        return await self._stream.receive_some(max_bytes)
+
+    async def send_eof(self) -> None:
+        """Close our direction."""
+        await self._stream.send_eof()
+
+    async def aclose(self) -> None:
+        """Close both; what the kernel has goes out."""
+        await self._stream.aclose()
+
+    def abort(self) -> None:
+        """Cut the peer off: the kernel throws away what it has for it."""
+        with suppress(OSError):
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self.socket.close()
+
+
+def _unacknowledged(sock: trio.socket.SocketType) -> int | None:
+    """How many bytes the peer has not acknowledged; None where the system does not say."""
+    try:
+        answer = ioctl(sock.fileno(), TIOCOUTQ, bytes(4))
+    except (OSError, ValueError):  # ValueError: it is closed
+        return None
+    return int(struct.unpack("i", answer)[0])

@@ -1,0 +1,45 @@
+"""The bytes of one WebSocket over HTTP/2 (RFC 8441): the buffer of its stream."""
+
+from collections.abc import Callable
+
+from incident_manager.http.h2_buffer import BoundedBuffer
+from incident_manager.http.hypercorn_h2 import GuardedH2
+
+__all__ = ["StreamLane"]
+
+
+class StreamLane:
+    """Implements :class:`incident_manager.http.websocket_writer.Lane`."""
+
+    __slots__ = ("_protocol", "_stream", "_told")
+
+    def __init__(self, protocol: GuardedH2, stream: int) -> None:
+        self._protocol = protocol
+        self._stream = stream
+        self._told: Callable[[], None] | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes that no window has let go."""
+        buffer = self._buffer()
+        return 0 if buffer is None else len(buffer)
+
+    @property
+    def progressed(self) -> Callable[[], None] | None:
+        """Called when some of what waited has left."""
+        return self._told
+
+    @progressed.setter
+    def progressed(self, told: Callable[[], None] | None) -> None:
+        self._told = told
+        buffer = self._buffer()
+        if buffer is not None:
+            buffer.on_room = told
+
+    def write(self, data: bytes) -> None:
+        """Send them after all that waits; no more than that where the stream has ended."""
+        self._protocol.write_nowait(self._stream, data)
+
+    def _buffer(self) -> BoundedBuffer | None:
+        buffer = self._protocol.stream_buffers.get(self._stream)
+        return buffer if isinstance(buffer, BoundedBuffer) else None

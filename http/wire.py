@@ -1,0 +1,163 @@
+"""The bytes that leave one connection: everything goes through its wire, in order, and bounded.
+
+Answers, frames of streams, pongs and closes of WebSockets, frames of HTTP/2: whoever has
+something to say puts it here, whole, in one step. Nothing can come between two halves of a frame.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import trio
+
+from incident_manager.http.guarded_socket import GuardedSocket
+
+__all__ = ["HIGH_WATER", "Wire"]
+
+HIGH_WATER: Final = 64 * 1024
+"""Bytes: with more waiting, whoever can wait waits before saying more."""
+_SLICE: Final = 64 * 1024  # bytes that the kernel is offered at a time
+
+Spawn = Callable[[Callable[[], Awaitable[None]]], object]
+
+
+class Wire:
+    """What waits for one peer: ``size`` bytes.
+
+    In cleartext the kernel is offered what is written at once, without a change of tasks. What it
+    does not take is sent by one task, which lives as long as there is something to send. Over
+    TLS (``secure``) that task does all of it, and what has come together becomes one record.
+
+    Nothing is refused here. Who writes without waiting in :meth:`room` bounds what it writes (see
+    ``Outbox``). ``progressed`` is called when the peer has taken some of what waited, and at the
+    end; ``taken`` counts the bytes.
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_changed",
+        "_draining",
+        "_flight",
+        "_secure",
+        "_socket",
+        "_spawn",
+        "closed",
+        "progressed",
+        "taken",
+    )
+
+    def __init__(
+        self,
+        socket: GuardedSocket,
+        spawn: Spawn,
+        secure: "trio.SSLStream[GuardedSocket] | None" = None,
+    ) -> None:
+        self._socket = socket
+        self._spawn = spawn
+        self._secure = secure
+        self._buffer: bytearray | None = None
+        self._flight = 0
+        self._changed: trio.Event | None = None
+        self._draining = False
+        self.progressed: Callable[[], None] | None = None
+        self.taken = 0
+        self.closed = False
+
+    @property
+    def size(self) -> int:
+        """Bytes that neither the kernel has nor TLS."""
+        return self._flight + (0 if self._buffer is None else len(self._buffer))
+
+    def write(self, data: bytes) -> None:
+        """Send it after all that waits; no more than that where the connection is closed."""
+        if self.closed:
+            return
+        if self._buffer is not None:
+            self._buffer += data
+            return
+        sent = 0
+        if self._secure is None and not self._draining:
+            try:
+                sent = self._socket.try_send(data)
+            except OSError:
+                self.close()
+                return
+            self.taken += sent
+            if sent == len(data):
+                return
+        self._buffer = bytearray(memoryview(data)[sent:])
+        if not self._draining:
+            self._draining = True
+            self._spawn(self._drain)
+
+    async def room(self) -> None:
+        """Wait until less than ``HIGH_WATER`` waits, or the connection is closed."""
+        if self.size < HIGH_WATER:
+            await trio.lowlevel.checkpoint()
+        while self.size >= HIGH_WATER and not self.closed:
+            await self._change()
+
+    async def emptied(self) -> None:
+        """Wait until nothing waits, or the connection is closed."""
+        await trio.lowlevel.checkpoint()
+        while (self.size or self._draining) and not self.closed:
+            await self._change()
+
+    def close(self) -> None:
+        """Nothing leaves any more: what waits is dropped, and nobody waits."""
+        self.closed = True
+        self._buffer = None
+        self._flight = 0
+        self._tell()
+
+    async def _change(self) -> None:
+        if self._changed is None:
+            self._changed = trio.Event()
+        await self._changed.wait()
+
+    def _tell(self) -> None:
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
+        if self.progressed is not None:
+            self.progressed()
+
+    async def _drain(self) -> None:
+        try:
+            while self._buffer is not None:
+                if self._secure is None:
+                    await self._pass()
+                else:
+                    await self._encrypt(self._secure)
+                self._tell()
+        except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
+            self.close()
+        finally:
+            self._draining = False
+            if self.size:  # cancelled: the connection ends
+                self.close()
+        self._tell()
+
+    async def _pass(self) -> None:
+        await self._socket.writable()
+        buffer = self._buffer
+        if buffer is None:  # closed meanwhile
+            return
+        with memoryview(buffer) as whole:
+            sent = self._socket.try_send(whole[:_SLICE])
+        self.taken += sent
+        del buffer[:sent]
+        if not buffer:
+            self._buffer = None
+
+    async def _encrypt(self, stream: "trio.SSLStream[GuardedSocket]") -> None:
+        buffer = self._buffer
+        if buffer is None:
+            return
+        some = bytes(buffer[:_SLICE])
+        del buffer[: len(some)]
+        self._flight = len(some)
+        if not buffer:
+            self._buffer = None
+        await stream.send_all(some)
+        self._flight = 0
+        self.taken += len(some)
