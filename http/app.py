@@ -61,7 +61,11 @@ def system_settings(settings: Settings) -> SystemSettings:
     """What the core must be told, from the settings."""
     return SystemSettings(
         window=round(settings.processing.deduplication_window_secs * 1_000_000),
-        retention=Retention(settings.state.retention_days, settings.state.retention_events),
+        retention=Retention(
+            settings.state.retention_days,
+            settings.state.retention_events,
+            settings.state.audit_retention_days,
+        ),
     )
 
 

@@ -231,6 +231,7 @@ class Connection:
             self._principal = self._gateway.authenticator.authenticate(authorization)
         except AuthError as refused:
             _log.info("connection refused", extra={"peer": self._peer, "code": refused.code.value})
+            self._gateway.sign_in_refused(self._peer.rpartition(":")[0].strip("[]"), refused)
             self.end(CloseCode.FORBIDDEN)
             return
         ack = self._protocol.ack()

@@ -19,7 +19,7 @@ from incident_manager.actors.roles import Role
 from incident_manager.actors.system import System
 from incident_manager.http.active import ActiveIncidents
 from incident_manager.http.addresses import Addresses
-from incident_manager.http.auth import Authenticator, Principal
+from incident_manager.http.auth import Authenticator, AuthError, Principal
 from incident_manager.http.counters import Counters
 from incident_manager.http.settings import Settings
 from incident_manager.http.transport import Guard
@@ -112,6 +112,12 @@ class Gateway:
         self.mistake = cause if isinstance(cause, JournalError) else None
         self.settled.set()
         self.ended.set()
+
+    def sign_in_refused(self, address: str | None, refusal: AuthError) -> None:
+        """Count it for the audit. Reasons are few, and hold nothing of what was sent."""
+        if self.system is not None:
+            reason = f"{refusal.code.value}: {refusal.message}"
+            self.system.journal.refusals.add(address or "unknown", reason, self.system.clock())
 
     def figures(self) -> dict[str, object]:
         """What the listeners' node shows in the actor tree."""

@@ -279,6 +279,10 @@ class StateSettings:
     retention_events: Annotated[
         int, About("Events beyond this number are trimmed, oldest first. 0: kept.", least=0)
     ] = 1_000_000
+    audit_retention_days: Annotated[
+        float,
+        About("Entries of the audit older than this are trimmed. 0: kept.", least=0, most=36_500),
+    ] = 365.0
 
     @property
     def path(self) -> Path | None:

@@ -15,12 +15,21 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from incident_manager.actors.errors import ErrorCode, Refused
 from incident_manager.actors.roles import Role
 from incident_manager.http import debug, graphql_http, health, metrics
+from incident_manager.http.auth import AuthError
 from incident_manager.http.gateway import Gateway
 from incident_manager.http.hosts import is_rebound
 from incident_manager.http.ingest import operations as foreign
 from incident_manager.http.ingest import views as ingest
 from incident_manager.http.replies import json_reply
-from incident_manager.http.rest import actions, alerts, comments, events, incidents, timeline
+from incident_manager.http.rest import (
+    actions,
+    alerts,
+    audit,
+    comments,
+    events,
+    incidents,
+    timeline,
+)
 from incident_manager.http.rest.conditional import conditional
 from incident_manager.http.rest.idempotency import REPLAYED
 from incident_manager.http.rest.openapi import DESCRIPTION, document
@@ -82,6 +91,7 @@ ROUTES: Final = (
     Route("POST", f"{_INCIDENT}/comments", Role.RESPONDER, comments.add, comments.ADD),
     Route("GET", f"{_INCIDENT}/timeline", Role.VIEWER, timeline.listing, timeline.LISTING),
     Route("GET", "/v1/events", Role.VIEWER, events.listing, events.LISTING),
+    Route("GET", "/v1/audit", Role.ADMIN, audit.listing, audit.LISTING),
     Route("GET", "/v1/openapi.json", Role.VIEWER, describe, DESCRIPTION),
     # What an operation needs beyond that is the schema's to say.
     Route("POST", _GRAPHQL, Role.VIEWER, graphql_http.post),
@@ -128,8 +138,14 @@ def create_quart(gateway: Gateway) -> QuartTrio:
         trace = read_traceparent(request.headers.get("traceparent"))
         enter(gateway, gateway.session(principal, trace))
 
+    async def refuse(error: AuthError) -> TrioResponse:
+        """Answer, and count it for the audit."""
+        gateway.sign_in_refused(request.remote_addr, error)
+        return await _fail(error)
+
     app.before_request(admit)
     app.after_request(_finish)
+    app.register_error_handler(AuthError, refuse)
     app.register_error_handler(Exception, _fail)
     return app
 

@@ -205,7 +205,7 @@ def read_audit(store: MemoryStore, query: AuditQuery) -> AuditPage:
         ((each.id,), each)
         for each in store.audit
         if query.principal in (None, each.principal)
-        and query.action in (None, each.action)
+        and (not query.actions or each.action in query.actions)
         and query.incident_id in (None, each.incident_id)
         and (query.since is None or each.time >= query.since)
         and (query.until is None or each.time < query.until)

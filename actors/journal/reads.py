@@ -183,7 +183,7 @@ class AuditQuery:
     """
 
     principal: str | None = None
-    action: AuditAction | None = None
+    actions: frozenset[AuditAction] = frozenset()
     incident_id: str | None = None
     since: Micros | None = None
     until: Micros | None = None

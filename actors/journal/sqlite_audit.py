@@ -41,7 +41,6 @@ def read_audit(connection: sqlite3.Connection, query: AuditQuery) -> AuditPage:
         values = list(decode_place(query.after, AUDIT, [int]))
     for condition, value in (
         ("principal = ?", query.principal),
-        ("action = ?", query.action),
         ("incident_id = ?", query.incident_id),
         ("time >= ?", None if query.since is None else int64(query.since)),
         ("time < ?", None if query.until is None else int64(query.until)),
@@ -49,6 +48,9 @@ def read_audit(connection: sqlite3.Connection, query: AuditQuery) -> AuditPage:
         if value is not None:
             conditions.append(condition)
             values.append(value)
+    if query.actions:
+        conditions.append(f"action IN ({', '.join('?' * len(query.actions))})")
+        values += sorted(query.actions)
     text = f"SELECT {_COLUMNS} FROM audit WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT ?"  # noqa: S608
     rows = connection.execute(text, (*values, query.size + 1)).fetchall()
     entries = tuple(_entry(*row) for row in rows[: query.size])

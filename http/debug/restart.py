@@ -7,7 +7,10 @@ import trio
 from quart import request
 from quart_trio.wrappers import TrioResponse
 
+from incident_manager.actors.audit import AuditAction, AuditEntry
 from incident_manager.actors.errors import ErrorCode, Refused, Unavailable
+from incident_manager.actors.journal.base import JournalUnavailable
+from incident_manager.actors.model import Micros
 from incident_manager.actors.system import System
 from incident_manager.http.counters import Eviction
 from incident_manager.http.debug.picture import node_view
@@ -26,7 +29,7 @@ async def restart(actor_id: str) -> TrioResponse:
     """Have an actor started again: 200 when it runs.
 
     A connection is closed (1012) instead, 202: its client comes back by itself and resumes. The
-    others cannot be restarted alone, 409. Who asked for it is in the log.
+    others cannot be restarted alone, 409. Who asked for it is in the audit, and in the log.
     """
     if is_foreign(request.headers):
         raise Refused(ErrorCode.FORBIDDEN, _ABROAD, "Origin")
@@ -35,6 +38,7 @@ async def restart(actor_id: str) -> TrioResponse:
     if node is None:
         raise Refused(ErrorCode.NOT_FOUND, f"There is no actor {actor_id}.", "id")
     outcome = "refused"
+    at = system.clock()
     try:
         status = await _restart(system, node)
         outcome = "done"
@@ -51,7 +55,21 @@ async def restart(actor_id: str) -> TrioResponse:
                 "outcome": outcome,
             },
         )
+        await _note(system, at, actor_id, outcome)
     return json_reply({"actor": _view(system, actor_id)}, status)
+
+
+async def _note(system: System, at: Micros, actor_id: str, outcome: str) -> None:
+    """Write it into the audit, when the journal runs; the log has it in any case."""
+    detail = {"actor": actor_id, "outcome": outcome, "peer": request.remote_addr or ""}
+    who = session()
+    entry = AuditEntry(
+        at, AuditAction.ACTOR_RESTARTED, who.principal.name, trace=who.trace, detail=detail
+    )
+    try:
+        await system.journal.note((entry,))
+    except JournalUnavailable as failure:
+        _audit.error("the restart is not in the audit: %s", failure)
 
 
 async def _restart(system: System, node: Node) -> int:

@@ -8,6 +8,7 @@ from typing import Annotated, NotRequired, TypedDict
 
 from msgspec import Meta
 
+from incident_manager.actors.audit import AuditAction
 from incident_manager.actors.errors import ErrorCode
 from incident_manager.actors.vocabulary import (
     AckStatus,
@@ -28,6 +29,8 @@ __all__ = [
     "Acks",
     "Alert",
     "Alerts",
+    "Audit",
+    "AuditEntry",
     "Before",
     "Comment",
     "Comments",
@@ -239,6 +242,30 @@ class Events(TypedDict):
     events: list[Event]
     next: Place
     has_more: Annotated[bool, Meta(description="Whether there were more when this was read.")]
+
+
+class AuditEntry(TypedDict):
+    """Who did what.
+
+    `principal` is null where nobody was signed in, `offset` that of the change's event.
+    """
+
+    id: int
+    time: Time
+    action: AuditAction
+    principal: str | None
+    incident_id: Uuid | None
+    offset: int | None
+    traceparent: Annotated[str, Meta(description="As it came with the request.")] | None
+    detail: Labels
+
+
+class Audit(TypedDict):
+    """Entries of the audit, the newest first."""
+
+    entries: list[AuditEntry]
+    end_cursor: More | None
+    has_next_page: bool
 
 
 class ComponentHealth(TypedDict):

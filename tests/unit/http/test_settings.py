@@ -15,7 +15,7 @@ CONTRACT = {
     "message_bytes subscription_depth subscription_complexity query_depth query_complexity "
     "requests_per_minute init_timeout stall_timeout outbox_bytes",
     "graphql": "introspection",
-    "state": "url retention_days retention_events",
+    "state": "url retention_days retention_events audit_retention_days",
     "bus": "url",
     "processing": "deduplication_window_secs severity_map",
     "observability": "log_level json_logs",
