@@ -12,7 +12,7 @@ CAPACITY: Final = 2000.0
 """Tokens at the beginning, and at most."""
 RATE: Final = 200.0
 """Tokens that come back in a second."""
-REFUND: Final = 5.0
+REFUND: Final = 10.0
 """Tokens that DATA and HEADERS give back once they have proved to be of use."""
 
 _ACK: Final = END_STREAM
@@ -22,7 +22,7 @@ _PRICES: Final[Mapping[int, float]] = MappingProxyType(
         Kind.DATA: REFUND,
         Kind.HEADERS: REFUND,
         Kind.PRIORITY: 2.0,
-        Kind.RST_STREAM: 5.0,
+        Kind.RST_STREAM: 10.0,
         Kind.SETTINGS: 20.0,
         Kind.PUSH_PROMISE: 0.0,  # ends the connection
         Kind.PING: 2.0,

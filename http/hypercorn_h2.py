@@ -36,6 +36,7 @@ from incident_manager.http.transport import guard_of
 __all__ = ["BoundedBuffer", "GuardedH2"]
 
 _log = logging.getLogger(__name__)
+logging.getLogger("hpack").setLevel(logging.INFO)  # below, it logs every header: tokens too
 
 _CHUNK: Final = 16384  # bytes given to the window, or to an application, at a time
 _HELD: Final = 1024 * 1024  # bytes that all streams of a connection may leave lying
@@ -418,6 +419,10 @@ class GuardedH2(H2Protocol):
         if stream is not None:
             await stream.handle(said.StreamClosed(stream_id=stream_id))
             await self._rested()
+
+    async def abandon(self, stream_id: int) -> None:
+        """Reset a stream whose client is gone."""
+        await self._give_up(stream_id, Codes.CANCEL)
 
     async def _give_up(self, stream_id: int, code: Codes) -> None:
         """Reset a stream."""
