@@ -10,7 +10,7 @@
 """
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 from attrs import field, frozen
@@ -84,13 +84,15 @@ async def open_system(
     settings: SystemSettings,
     *,
     clock: Callable[[], Micros] = wall_clock,
+    beside: Sequence[ChildSpec] = (),
 ) -> AsyncGenerator[System, None]:
     """Run the core inside the block; ready when it is entered.
 
     ``opener`` opens the journal, again after each crash; ``projector`` gets the journal for the
-    relations that it reads. Raises :class:`StartFailed` with JournalError as its cause where the
-    journal cannot be opened, and :class:`SupervisorGaveUp` (cancelling the block) when restarts
-    do not help.
+    relations that it reads; ``beside`` are more actors that live as long.
+
+    Raises :class:`StartFailed` with JournalError as its cause where the journal cannot be opened,
+    and :class:`SupervisorGaveUp` (cancelling the block) when restarts do not help.
     """
     tree = Tree(_log_failure)
     keeper = Keeper(opener, retention=settings.retention, clock=clock)
@@ -104,6 +106,7 @@ async def open_system(
         ChildSpec("registry", registry.run, kind="registry", shutdown=0),
         ChildSpec("hub", hub.run, kind="hub", shutdown=0),
         ChildSpec("connections", connections.run, kind="connections", shutdown=6.0),
+        *beside,
     ]
     intensity = Intensity(restarts=10, period=30.0)
     async with open_supervisor("root", specs, intensity=intensity, tree=tree) as supervisor:

@@ -6,6 +6,7 @@ system runs in the lifespan.
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from functools import partial
 from typing import Any
 
 import trio
@@ -18,11 +19,12 @@ from incident_manager.actors.journal.sqlite import open_sqlite
 from incident_manager.actors.system import SystemSettings, open_system
 from incident_manager.http.auth import Authenticator
 from incident_manager.http.config import process_settings
-from incident_manager.http.connection import close_connections
+from incident_manager.http.connection import close_connections, close_revoked
 from incident_manager.http.forwarded import see_through
 from incident_manager.http.gateway import Gateway, Phase
 from incident_manager.http.logs import configure_logging
 from incident_manager.http.proxies import Trust
+from incident_manager.http.pulse import Pulse
 from incident_manager.http.settings import Settings
 from incident_manager.http.transport import Guard, install
 from incident_manager.http.upgrade import websocket
@@ -78,7 +80,9 @@ class Application:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.guard = Guard(
-            settings.limits.stall_timeout, Trust.parse(settings.server.trusted_proxies)
+            settings.limits.stall_timeout,
+            Trust.parse(settings.server.trusted_proxies),
+            Pulse(settings.server.ping_interval, settings.server.pong_timeout),
         )
         self._gateway: Gateway | None = None
         self._http: Any = None
@@ -90,6 +94,7 @@ class Application:
             self._gateway = Gateway(
                 self.settings, Authenticator.from_settings(self.settings), guard=self.guard
             )
+            self._gateway.authenticator.on_change = partial(close_revoked, self._gateway)
             self._http = create_quart(self._gateway)
         return self._gateway
 
@@ -148,6 +153,7 @@ class Application:
                 journal_opener(self.settings),
                 lambda journal: GraphQLProjector(_Sources(journal)),
                 system_settings(self.settings),
+                beside=(*gateway.authenticator.children(), *self.guard.pulse.children()),
             ) as system:
                 gateway.system = system
                 if gateway.phase is Phase.RECOVERING:

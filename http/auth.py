@@ -1,236 +1,229 @@
-"""Who is asking: HS256 tokens (RFC 7519), three roles, and open mode (contract section 8)."""
+"""Who is asking: tokens, API keys, and open mode (contract section 8)."""
 
-import math
-import time
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any, Final, NoReturn
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
 
-import jwt
-from attrs import field, frozen
-
-from incident_manager.actors.errors import ErrorCode, Refused
+from incident_manager.actors.errors import ErrorCode, Unavailable
 from incident_manager.actors.roles import Role
+from incident_manager.http.api_key_file import ApiKeyFile, read_keys
+from incident_manager.http.api_keys import ApiKey, ApiKeys, read_entries
+from incident_manager.http.claims import ClaimRules
 from incident_manager.http.config import SettingsError
+from incident_manager.http.credentials import NONE, Credentials, of_headers, of_payload
+from incident_manager.http.key_keeper import KeyKeeper, Pace
+from incident_manager.http.keys import OneKey, PublicKey, read_pem
+from incident_manager.http.principal import (
+    ANONYMOUS,
+    AuthError,
+    Principal,
+    UnknownKeyError,
+    refuse,
+)
+from incident_manager.http.sections import AuthSettings
 from incident_manager.http.settings import Settings
+from incident_manager.http.tokens import TokenVerifier, issue_token
+from incident_manager.http.trust import KeySource, TokenTrust, token_trust
+from incident_manager.supervision import Backoff, ChildSpec
 
 __all__ = [
     "ANONYMOUS",
+    "NONE",
     "AuthError",
     "Authenticator",
+    "Credentials",
     "Principal",
     "Role",
-    "authorization_from_init",
     "issue_token",
+    "of_headers",
+    "of_payload",
 ]
 
-#: The end of the year 9999: a date that every client can write down.
-_LAST_INSTANT: Final = 253_402_300_799
+_log = logging.getLogger(__name__)
+_BACKOFF: Final = Backoff(initial=1.0, maximum=60.0)
 
 
-class AuthError(Refused):
-    """UNAUTHENTICATED: no credentials. UNAUTHORIZED: bad ones. FORBIDDEN: good, but not enough.
-
-    The message never holds the token.
-    """
-
-
-@frozen(kw_only=True)
-class Principal:
-    """Who is asking, for as long as ``expires_at`` (seconds of the Unix epoch; None: for ever).
-
-    ``selectors`` are the labels that this principal is confined to; empty: to none.
-    """
-
-    name: str
-    role: Role
-    expires_at: float | None = None
-    selectors: Mapping[str, str] = field(factory=lambda: MappingProxyType({}))
-    anonymous: bool = False
-
-    def require(self, role: Role) -> None:
-        """Raise AuthError (FORBIDDEN) unless this principal has ``role`` or a greater one."""
-        if self.role < role:
-            _refuse(ErrorCode.FORBIDDEN, f"This needs the role {role.name}.")
-
-    def expired(self, now: float) -> bool:
-        """Whether the credentials have run out at ``now`` (seconds of the Unix epoch)."""
-        return self.expires_at is not None and now >= self.expires_at
-
-
-#: Everybody, in open mode.
-ANONYMOUS: Final = Principal(name="anonymous", role=Role.ADMIN, anonymous=True)
-
-
-@frozen(kw_only=True)
 class Authenticator:
-    """Turns credentials into a Principal, by the settings alone: no state, no waiting.
+    """Turns credentials into a Principal.
 
-    ``confines`` says that whoever uses the principals honours ``selectors``. Without it a token
-    that bears selectors is refused: it must never see more than it was made for.
+    ``confines`` says that whoever uses the principals honours ``selectors``. Without it
+    credentials that bear selectors are refused: they must never see more than they were made for.
+
+    Its keys may change while it is used: :meth:`children` are the actors that see to that.
+    ``on_change`` is called when API keys were changed, so that connections of revoked ones end.
     """
 
-    open: bool
-    secret: str | None = field(default=None, repr=False)
-    algorithm: str = "HS256"
-    roles_claims: tuple[str, ...] = ("roles", "role")
-    confines: bool = False
+    def __init__(
+        self,
+        *,
+        tokens: TokenVerifier | None = None,
+        api_keys: ApiKeys | None = None,
+        confines: bool = False,
+    ) -> None:
+        self.confines = confines
+        self.on_change: Callable[[], None] = lambda: None
+        self._tokens = tokens
+        self._api_keys = api_keys
+        self._auth = AuthSettings()
+        self._keeper: KeyKeeper | None = None
+        self._file: ApiKeyFile | None = None
 
     @classmethod
-    def from_settings(cls, settings: Settings, *, confines: bool = False) -> "Authenticator":
-        """The authenticator that ``settings`` ask for."""
-        claim = settings.auth.roles_claim
-        return cls(
-            open=settings.open,
-            secret=settings.auth.jwt_secret,
-            algorithm=settings.auth.jwt_algorithm,
-            roles_claims=("roles", "role") if claim is None else (claim,),
-            confines=confines,
-        )
+    def from_settings(
+        cls, settings: Settings, *, confines: bool = False, pace: Pace | None = None
+    ) -> "Authenticator":
+        """The authenticator that ``settings`` ask for; it reads the files that they name.
 
-    def authenticate(self, authorization: str | None) -> Principal:
-        """Who bears ``authorization``, the value of the header (``Bearer`` in any case).
+        Raises:
+            SettingsError: one of them cannot be used, or the settings do not go together.
+        """
+        auth = settings.auth
+        try:
+            trust = token_trust(auth)
+            tokens = None if trust is None else TokenVerifier(trust, ClaimRules.of(auth))
+            keys = auth.api_keys or auth.api_keys_file
+            made = cls(tokens=tokens, api_keys=ApiKeys() if keys else None, confines=confines)
+            made._auth = auth
+            if trust is not None and tokens is not None:
+                made._find_keys(trust, tokens, pace)
+            if auth.api_keys_file is not None:
+                made._file = ApiKeyFile(Path(auth.api_keys_file), made._take_file)
+            made._read_files()
+        except ValueError as error:
+            raise SettingsError(str(error)) from error
+        return made
+
+    @property
+    def open(self) -> bool:
+        """Whether no credentials are configured: everyone is ADMIN."""
+        return self._tokens is None and self._api_keys is None
+
+    @property
+    def failure(self) -> str | None:
+        """What is wrong with the way keys come in; those known go on."""
+        if self._keeper is not None and self._keeper.failure is not None:
+            return "the key server gives no keys"
+        if self._file is not None and self._file.failure is not None:
+            return "the file of API keys cannot be used"
+        return None
+
+    def children(self) -> tuple[ChildSpec, ...]:
+        """The actors that keep its keys fresh, for a supervisor to run."""
+        found: list[ChildSpec] = []
+        if self._keeper is not None:
+            found.append(
+                ChildSpec("keys", self._keeper.run, kind="keys", shutdown=0, backoff=_BACKOFF)
+            )
+        if self._file is not None:
+            found.append(
+                ChildSpec("api_keys", self._file.run, kind="keys", shutdown=0, backoff=_BACKOFF)
+            )
+        return tuple(found)
+
+    def authenticate(self, credentials: Credentials = NONE) -> Principal:
+        """Who shows ``credentials``, by the keys known now. With both, the API key counts.
 
         In open mode that is ANONYMOUS, whatever was sent.
 
         Raises:
-            AuthError: UNAUTHENTICATED where nothing was sent; UNAUTHORIZED where the token is
-                malformed, expired, signed otherwise than configured, or bears no ``exp``;
-                FORBIDDEN where it bears no role.
+            AuthError: UNAUTHENTICATED where nothing was sent; UNAUTHORIZED where it is malformed,
+                expired, or not good here; FORBIDDEN where it gives no role.
+            Unavailable: the keys of tokens are not known yet.
         """
         if self.open:
             return ANONYMOUS
-        token = _bearer(authorization)
-        claims = self._verified(token)
-        role = self._role(claims)
-        selectors = _selectors(claims)
-        if role is None:
-            _refuse(ErrorCode.FORBIDDEN, "The token bears no role.")
-        if selectors and not self.confines:
-            _refuse(ErrorCode.FORBIDDEN, "Tokens with selectors are not available in this version.")
-        return Principal(
-            name=_subject(claims),
-            role=role,
-            expires_at=float(claims["exp"]),
-            selectors=selectors,
-        )
+        if credentials.api_key is not None and self._api_keys is not None:
+            principal = self._api_keys.verify(credentials.api_key)
+        elif self._tokens is not None:
+            principal = self._tokens.verify(credentials.bearer())
+        elif credentials.authorization is not None:
+            refuse(ErrorCode.UNAUTHORIZED, "Tokens are not taken here, API keys are: X-API-Key.")
+        else:
+            refuse(ErrorCode.UNAUTHENTICATED, "Credentials are needed: X-API-Key: <key>.")
+        if principal.selectors and not self.confines:
+            refuse(
+                ErrorCode.FORBIDDEN, "Credentials with selectors are not available in this version."
+            )
+        return principal
 
-    def renew(self, current: Principal, authorization: str | None) -> Principal:
-        """Who ``current`` is from now on, by a fresh token of the same subject.
+    async def identify(self, credentials: Credentials = NONE) -> Principal:
+        """As :meth:`authenticate`, but where a key is not known, ask the key server first.
+
+        It waits only then, and then for seconds at most.
+        """
+        try:
+            return self.authenticate(credentials)
+        except (UnknownKeyError, Unavailable):
+            if self._keeper is None or not await self._keeper.ask():
+                raise
+        return self.authenticate(credentials)
+
+    async def renew(self, current: Principal, credentials: Credentials) -> Principal:
+        """Who ``current`` is from now on, by fresh credentials of the same subject.
 
         Raises:
-            AuthError: as ``authenticate``, and UNAUTHORIZED for another subject.
+            AuthError: as :meth:`identify`, and UNAUTHORIZED for another subject.
         """
-        renewed = self.authenticate(authorization)
-        if renewed.name != current.name:
-            _refuse(ErrorCode.UNAUTHORIZED, "The token is of another subject.")
+        renewed = await self.identify(credentials)
+        if (renewed.name, renewed.api_key) != (current.name, current.api_key):
+            refuse(ErrorCode.UNAUTHORIZED, "The token is of another subject.")
         return renewed
 
-    def _verified(self, token: str) -> dict[str, Any]:
+    def revoked(self, principal: Principal) -> bool:
+        """Whether ``principal`` came by an API key that is gone, or gives something else now."""
+        keys = self._api_keys
+        return principal.api_key is not None and (keys is None or not keys.holds(principal))
+
+    def reload(self) -> None:
+        """Read the files anew, and have the key server asked. What cannot be used is logged, and
+        leaves the keys as they are.
+        """
         try:
-            claims = jwt.decode(
-                token,
-                self.secret or "",
-                # Never by what the token says of itself (RFC 8725 section 3.1).
-                algorithms=[self.algorithm],
-                options={
-                    "require": ["exp"],
-                    # Not configurable in this version, so it is not this server's to judge.
-                    "verify_aud": False,
-                    # RFC 7519 section 4.1.6: it tells the age and forbids nothing.
-                    "verify_iat": False,
-                },
-            )
-            # PyJWT rounds down what it compares; infinities get past it.
-            usable = 0 < float(claims["exp"]) <= _LAST_INSTANT
-        except jwt.ExpiredSignatureError:
-            _refuse(ErrorCode.UNAUTHORIZED, "The token has expired.")
-        except jwt.MissingRequiredClaimError:
-            _refuse(ErrorCode.UNAUTHORIZED, "The token has no expiry (claim exp).")
-        except (jwt.PyJWTError, ValueError, TypeError, OverflowError):
-            _refuse(ErrorCode.UNAUTHORIZED, "The token is not valid.")
-        if not usable:
-            _refuse(ErrorCode.UNAUTHORIZED, "The token's expiry (claim exp) is not a usable time.")
-        return claims
+            self._read_files()
+        except ValueError as error:
+            _log.error("%s; the keys known go on", error)
+        if self._keeper is not None:
+            self._keeper.hurry()
 
-    def _role(self, claims: Mapping[str, Any]) -> Role | None:
-        names: list[object] = []
-        for claim in self.roles_claims:
-            value = claims.get(claim)
-            names += value if isinstance(value, list) else [value]
-        spelled = {name.strip().upper() for name in names if isinstance(name, str)}
-        held = [role for role in Role if role.name in spelled]
-        return max(held, default=None)
+    def _find_keys(self, trust: TokenTrust, tokens: TokenVerifier, pace: Pace | None) -> None:
+        if trust.source is KeySource.SECRET:
+            tokens.learn(OneKey(self._auth.jwt_secret or ""))
+        elif trust.remote:
+            url = self._auth.jwks_url or self._auth.issuer or ""
+            self._keeper = KeyKeeper(trust, url, tokens.learn, pace)
+            if trust.audience is None:
+                _log.warning(
+                    "auth.audience is not set: tokens that the issuer made for other services are"
+                    " taken too"
+                )
 
+    def _read_files(self) -> None:
+        path, tokens = self._auth.jwt_public_key, self._tokens
+        if path is not None and tokens is not None:
+            tokens.learn(OneKey(_read_key(path, tokens.trust.algorithm)))
+        if self._api_keys is None:
+            return
+        path = self._auth.api_keys_file
+        try:
+            self._take_file({} if path is None else read_keys(Path(path)))
+        except ValueError as error:
+            raise ValueError(f"auth.api_keys_file {error}") from error
 
-def authorization_from_init(payload: object) -> str | None:
-    """The ``Authorization`` (in any case) of a ``connection_init`` payload; None without one.
-
-    What is not a string is no credential. The first one in the payload's order counts.
-    """
-    if isinstance(payload, Mapping):
-        for key, value in payload.items():
-            if isinstance(key, str) and key.lower() == "authorization" and isinstance(value, str):
-                return value
-    return None
+    def _take_file(self, keys: Mapping[str, ApiKey]) -> None:
+        known = read_entries(self._auth.api_keys)
+        both = known.keys() & keys.keys()
+        if both:
+            raise ValueError(f"has {min(both)!r}, which auth.api_keys has too")
+        if self._api_keys is not None:
+            self._api_keys.learn({**known, **keys})
+        self.on_change()
 
 
-def issue_token(settings: Settings, role: Role, subject: str, ttl: float) -> str:
-    """An HS256 token for ``subject`` with ``role``, good for ``ttl`` seconds from now.
-
-    Raises:
-        SettingsError: no secret is configured, or the time ends after the year 9999.
-    """
-    secret = settings.auth.jwt_secret
-    if secret is None:
-        raise SettingsError(
-            "auth.jwt_secret is not set: give LIM_AUTH_JWT_SECRET (32 bytes or more), the same one"
-            " that the server has"
-        )
-    now = time.time()
-    expires = math.ceil(now + ttl)
-    if expires > _LAST_INSTANT:
-        raise SettingsError("--ttl reaches beyond the year 9999")
-    claims = {
-        "sub": subject,
-        settings.auth.roles_claim or "roles": [role.name],
-        "iat": int(now),
-        "exp": expires,
-    }
-    return jwt.encode(claims, secret, algorithm="HS256")
-
-
-def _bearer(authorization: str | None) -> str:
-    scheme, _, token = (authorization or "").strip().partition(" ")
-    token = token.strip()
-    if not scheme or (scheme.lower() == "bearer" and not token):
-        _refuse(ErrorCode.UNAUTHENTICATED, "Credentials are needed: Authorization: Bearer <token>.")
-    if scheme.lower() != "bearer":
-        _refuse(ErrorCode.UNAUTHORIZED, "The Authorization must be: Bearer <token>.")
-    return token
-
-
-def _subject(claims: Mapping[str, Any]) -> str:
-    """``sub``: it goes into records and is shown, so it must be text of a sensible length."""
-    name = claims.get("sub") or "unknown"
+def _read_key(path: str, algorithm: str) -> PublicKey:
     try:
-        usable = len(name) <= 255 and b"\0" not in name.encode()
-    except UnicodeEncodeError:
-        usable = False
-    if not usable:
-        _refuse(ErrorCode.UNAUTHORIZED, "The token's subject (claim sub) is not usable as a name.")
-    return str(name)
-
-
-def _selectors(claims: Mapping[str, Any]) -> Mapping[str, str]:
-    given = claims.get("selectors")
-    if given is None:
-        return MappingProxyType({})
-    if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
-        _refuse(ErrorCode.UNAUTHORIZED, "The token's selectors are not a map of strings.")
-    return MappingProxyType(given)
-
-
-def _refuse(code: ErrorCode, message: str) -> NoReturn:
-    # "from None": the cause may hold what was sent.
-    raise AuthError(code, message) from None
+        return read_pem(Path(path).read_bytes(), algorithm)
+    except OSError as error:
+        raise ValueError(f"auth.jwt_public_key: cannot read {path!r}: {error.strerror}") from error
+    except ValueError as error:
+        raise ValueError(f"auth.jwt_public_key: {path!r} {error}") from error

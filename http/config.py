@@ -5,6 +5,7 @@ Whatever is wrong stops the start with one line that names the setting and where
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 from incident_manager.http.address import is_loopback
 from incident_manager.http.settings import SECTIONS, SETTINGS, Setting, Settings
+from incident_manager.http.trust import token_trust
 from incident_manager.http.values import BadValue, parse, parse_duration
 
 __all__ = [
@@ -218,6 +220,12 @@ def _check_together(settings: Settings, origins: Mapping[str, str], *, serving: 
             raise SettingsError(
                 f"server.{one} needs server.{other} too (from {origins[f'server.{one}']})"
             )
+    try:
+        token_trust(settings.auth)
+    except ValueError as error:
+        given = (origins.get(f"auth.{word}") for word in re.findall(r"auth\.(\w+)", str(error)))
+        origin = next((origin for origin in given if origin), "the settings")
+        raise SettingsError(f"{error} (from {origin})") from error
     if server.drain_window > server.graceful_timeout:
         origin = origins.get("server.drain_window") or origins["server.graceful_timeout"]
         raise SettingsError(

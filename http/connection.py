@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 
 import trio
 
-from incident_manager.http.auth import AuthError, Principal, authorization_from_init
+from incident_manager.actors.errors import Unavailable
+from incident_manager.http.auth import NONE, AuthError, Credentials, Principal, of_payload
 from incident_manager.http.counters import Eviction
 from incident_manager.http.gateway import Gateway, Phase
 from incident_manager.http.operations import Operations
@@ -32,7 +33,7 @@ from incident_manager.http.protocol import (
 from incident_manager.http.trace import read_traceparent
 from incident_manager.supervision import Child, DynamicSupervisor
 
-__all__ = ["Connection", "close_code", "close_connections"]
+__all__ = ["Connection", "close_code", "close_connections", "close_revoked"]
 
 _log = logging.getLogger(__name__)
 
@@ -61,12 +62,19 @@ async def close_connections(gateway: Gateway, window: float) -> None:
         await trio.sleep(pause)
 
 
+def close_revoked(gateway: Gateway) -> None:
+    """Close the WebSockets whose API key is not good any more."""
+    for connection in list(gateway.connections):
+        connection.recheck()
+
+
 class Connection:
     """The actor of one connection; :meth:`run` is its whole life after the accept."""
 
     __slots__ = (
         "_child",
         "_children",
+        "_credentials",
         "_gateway",
         "_handled",
         "_operations",
@@ -86,8 +94,10 @@ class Connection:
         *,
         agreed: bool,
         peer: str,
+        credentials: Credentials = NONE,
     ) -> None:
         self._gateway = gateway
+        self._credentials = credentials
         self._child = child
         self._outbox = outbox
         self._peer = peer
@@ -136,6 +146,11 @@ class Connection:
         """Close with a code after what is in the outbox; operations end now."""
         self._close(self._protocol.close(code, reason))
 
+    def recheck(self) -> None:
+        """End it if the API key that it was opened with is not good any more."""
+        if self._principal is not None and self._gateway.authenticator.revoked(self._principal):
+            self.end(CloseCode.FORBIDDEN, "The API key is not valid any more")
+
     def _close(self, close: Close) -> None:
         if close.code >= _MISTAKES:
             self._gateway.counters.errors += 1
@@ -174,7 +189,7 @@ class Connection:
             if data is None:
                 data = message.get("bytes")
             for event in self._protocol.receive(data if isinstance(data, str | bytes) else b""):
-                self._handle(event)
+                await self._handle(event)
             if self._protocol.state is not State.OPENED:
                 deadline = self._expiry()
             # No more input is read than there is room for its answers.
@@ -199,7 +214,8 @@ class Connection:
             self._close(late)
         elif self._principal is not None:
             self._gateway.counters.evictions[Eviction.EXPIRED] += 1
-            self.end(CloseCode.FORBIDDEN, "The token has expired")
+            what = "token" if self._principal.api_key is None else "API key"
+            self.end(CloseCode.FORBIDDEN, f"The {what} has expired")
 
     def _expiry(self) -> float:
         """When the token runs out, in Trio's time."""
@@ -207,17 +223,17 @@ class Connection:
             return float("inf")
         return trio.current_time() + self._principal.expires_at - time.time()
 
-    def _handle(self, event: Event) -> None:
+    async def _handle(self, event: Event) -> None:
         match event:
             case Subscribe() if self._principal is not None:
                 self._operations.start(event, self._principal)
             case Complete(id=operation_id):
                 self._operations.stop(operation_id)
             case Ping(payload=payload):
-                self._ping(payload)
+                await self._ping(payload)
             case ConnectionInit(payload=payload):
                 self._operations.trace = read_traceparent((payload or {}).get("traceparent"))
-                self._initialise(payload)
+                await self._initialise(payload)
             case Close():
                 self._close(event)
             case Terminate():
@@ -225,10 +241,16 @@ class Connection:
             case _:
                 pass  # a pong asks for nothing, and the limit of the protocol is off
 
-    def _initialise(self, payload: Mapping[str, object] | None) -> None:
+    async def _initialise(self, payload: Mapping[str, object] | None) -> None:
+        # What the upgrade's headers said counts where the payload says nothing.
+        shown = of_payload(payload) or self._credentials
+        self._credentials = NONE
         try:
-            authorization = authorization_from_init(payload)
-            self._principal = self._gateway.authenticator.authenticate(authorization)
+            self._principal = await self._gateway.authenticator.identify(shown)
+        except Unavailable as unavailable:
+            _log.info("connection refused: %s", unavailable.message, extra={"peer": self._peer})
+            self.end(CloseCode.TRY_AGAIN_LATER)
+            return
         except AuthError as refused:
             _log.info("connection refused", extra={"peer": self._peer, "code": refused.code.value})
             self._gateway.sign_in_refused(self._peer.rpartition(":")[0].strip("[]"), refused)
@@ -238,16 +260,16 @@ class Connection:
         if ack is not None:
             self._outbox.write(ack)
 
-    def _ping(self, payload: Mapping[str, object] | None) -> None:
+    async def _ping(self, payload: Mapping[str, object] | None) -> None:
         authorization = None if payload is None else payload.get("authorization")
         if authorization is None or self._principal is None:
             self._outbox.write(self._protocol.pong(payload))
             return
         answer = "accepted"
         try:
-            text = authorization if isinstance(authorization, str) else ""
-            self._principal = self._gateway.authenticator.renew(self._principal, text)
-        except AuthError:
+            shown = Credentials(authorization if isinstance(authorization, str) else "")
+            self._principal = await self._gateway.authenticator.renew(self._principal, shown)
+        except (AuthError, Unavailable):
             answer = "rejected"
         until = self._principal.expires_at
         expires = None if until is None else _rfc3339(until)

@@ -155,6 +155,10 @@ class Gateway:
         server = HealthState.HEALTHY if self.phase is Phase.READY else HealthState.UNHEALTHY
         message = None if self.phase is Phase.READY else self.failure or self.phase.value
         parts = [ComponentHealth("server", server, message)]
+        if self.authenticator.failure is not None:
+            # Keys that are known go on: no reason to send clients elsewhere.
+            trouble = self.authenticator.failure
+            parts.append(ComponentHealth("keys", HealthState.DEGRADED, trouble))
         if self.system is not None:
             journal, hub = self.system.journal, self.system.hub
             parts.append(_part("journal", journal.failure))

@@ -119,21 +119,19 @@ class ServerSettings:
     ping_interval: Annotated[
         float,
         About(
-            "Time between WebSocket pings. 0: none.",
+            "Silence of a WebSocket client after which it is sent a ping. 0: none.",
             least=0,
             most=_DAY,
             unit="s",
-            pending=True,
         ),
     ] = 15.0
     pong_timeout: Annotated[
         float,
         About(
-            "Time a client has to answer a WebSocket ping.",
+            "Time a client has to answer a WebSocket ping; then it is cut off.",
             least=0.1,
             most=_DAY,
             unit="s",
-            pending=True,
         ),
     ] = 20.0
     max_body_bytes: Annotated[
@@ -160,33 +158,49 @@ class AuthSettings:
             secret=True,
         ),
     ] = field(default=None, repr=False)
-    jwt_public_key: Annotated[
-        str | None, About("PEM file of the key that verifies tokens.", pending=True)
-    ] = None
+    jwt_public_key: Annotated[str | None, About("PEM file of the key that verifies tokens.")] = None
     jwt_algorithm: Annotated[
-        str,
+        str | None,
         About(
-            "The one algorithm that tokens may be signed with.",
+            "The one algorithm that tokens may be signed with. Unset: HS256 with "
+            "auth.jwt_secret, else RS256.",
             choices=("HS256", "RS256", "ES256", "EdDSA"),
-            pending_choices=("RS256", "ES256", "EdDSA"),
         ),
-    ] = "HS256"
-    jwks_url: Annotated[
-        str | None, About("URL of the key set that verifies tokens.", pending=True)
     ] = None
-    issuer: Annotated[str | None, About("OIDC issuer; `iss` must equal it.", pending=True)] = None
-    audience: Annotated[str | None, About("`aud` must hold it.", pending=True)] = None
+    jwks_url: Annotated[
+        str | None,
+        About("URL of the key set that verifies tokens: https, or http on this machine."),
+    ] = None
+    issuer: Annotated[
+        str | None,
+        About(
+            "`iss` must equal it. Without a secret, a PEM file and a URL of keys it is an OIDC "
+            "issuer that tells where its keys are."
+        ),
+    ] = None
+    audience: Annotated[str | None, About("`aud` must be it, or hold it.")] = None
     roles_claim: Annotated[
         str | None,
-        About("Claim that holds the roles. Unset: `roles` and `role`; the highest counts."),
+        About(
+            "Claim that holds the roles, or the path to it (`realm_access.roles`). Unset: `roles` "
+            "and `role`. The highest role counts."
+        ),
     ] = None
     scope_roles: Annotated[
-        Mapping[str, str], About("Which role an OAuth scope gives.", pending=True)
+        Mapping[str, str],
+        About("Which role a scope (claim `scope` or `scp`) gives: scope to role."),
     ] = field(factory=lambda: MappingProxyType({}))
     api_keys: Annotated[
         Mapping[str, str],
-        About("API keys: name to role and hash.", secret=True, pending=True),
+        About(
+            "API keys: name to role and hash, as `incident-manager api-key create` writes them.",
+            secret=True,
+        ),
     ] = field(factory=lambda: MappingProxyType({}), repr=False)
+    api_keys_file: Annotated[
+        str | None,
+        About("File of API keys; `incident-manager api-key` writes it, the server follows it."),
+    ] = None
     open_metrics: Annotated[bool, About("GET /metrics needs no token.")] = False
 
 

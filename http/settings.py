@@ -131,4 +131,11 @@ SETTINGS: Final[tuple[Setting, ...]] = tuple(
 )
 
 #: The settings of ``auth`` of which any one ends open mode.
-CREDENTIALS: Final = ("jwt_secret", "jwt_public_key", "jwks_url", "issuer", "api_keys")
+CREDENTIALS: Final = (
+    "jwt_secret",
+    "jwt_public_key",
+    "jwks_url",
+    "issuer",
+    "api_keys",
+    "api_keys_file",
+)

@@ -5,6 +5,7 @@ from typing import Any
 
 import trio
 
+from incident_manager.http.auth import of_headers
 from incident_manager.http.connection import Connection, close_code
 from incident_manager.http.counters import Refusal
 from incident_manager.http.frame_writer import AsgiWriter
@@ -99,7 +100,12 @@ async def _serve(
                     system.hub.latency,
                 )
                 connection = Connection(
-                    gateway, child, outbox, agreed=agreed, peer=_peer(scope.get("client"))
+                    gateway,
+                    child,
+                    outbox,
+                    agreed=agreed,
+                    peer=_peer(scope.get("client")),
+                    credentials=of_headers(scope.get("headers", ())),
                 )
                 gateway.connections.add(connection)
                 gateway.counters.connections += 1

@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from incident_manager.actors.roles import Role
 from incident_manager.actors.vocabulary import Severity
 from incident_manager.http.address import check_host
+from incident_manager.http.api_keys import read_entries
 from incident_manager.http.proxies import Trust
 from incident_manager.http.settings import Setting
 
@@ -63,7 +65,7 @@ def parse(setting: Setting, raw: object) -> Any:
         return strings
     if setting.type is not str:
         pairs = _map(raw)
-        return _severities(pairs) if setting.key == "processing.severity_map" else pairs
+        return _MAPS[setting.key](pairs) if setting.key in _MAPS else pairs
     if not isinstance(raw, str):
         raise BadValue("is not a string")
     if not raw.strip() or not raw.isprintable():
@@ -151,6 +153,23 @@ def _severities(raw: Mapping[str, str]) -> Mapping[str, str]:
     return MappingProxyType(found)
 
 
+def _scopes(raw: Mapping[str, str]) -> Mapping[str, str]:
+    found = {scope: role.strip().upper() for scope, role in raw.items()}
+    for scope, role in found.items():
+        if role not in Role.__members__:
+            names = ", ".join(Role.__members__)
+            raise BadValue(f"gives {scope[:40]!r} the role {role[:40]!r}, none of {names}")
+    return MappingProxyType(found)
+
+
+def _api_keys(raw: Mapping[str, str]) -> Mapping[str, str]:
+    try:
+        read_entries(raw)
+    except ValueError as error:
+        raise BadValue(str(error)) from error
+    return raw
+
+
 def _host(raw: str) -> str:
     try:
         return check_host(raw.strip())
@@ -180,4 +199,9 @@ _SPECIAL: Final[Mapping[str, Callable[[str], str]]] = {
     "server.host": _host,
     "state.url": _state_url,
     "auth.jwt_secret": _secret,
+}
+_MAPS: Final[Mapping[str, Callable[[Mapping[str, str]], Mapping[str, str]]]] = {
+    "processing.severity_map": _severities,
+    "auth.scope_roles": _scopes,
+    "auth.api_keys": _api_keys,
 }

@@ -16,6 +16,7 @@ from incident_manager.actors.errors import ErrorCode, Refused
 from incident_manager.actors.roles import Role
 from incident_manager.http import debug, graphql_http, health, metrics
 from incident_manager.http.auth import AuthError
+from incident_manager.http.credentials import API_KEY_HEADER, Credentials
 from incident_manager.http.gateway import Gateway
 from incident_manager.http.hosts import is_rebound
 from incident_manager.http.ingest import operations as foreign
@@ -133,7 +134,10 @@ def create_quart(gateway: Gateway) -> QuartTrio:
         least = None if endpoint is None else roles[endpoint]
         if least is None or request.method == "OPTIONS" or debug.is_shell():
             return
-        principal = gateway.authenticator.authenticate(request.headers.get("Authorization"))
+        shown = Credentials(
+            request.headers.get("Authorization"), request.headers.get(API_KEY_HEADER)
+        )
+        principal = await gateway.authenticator.identify(shown)
         principal.require(least)
         trace = read_traceparent(request.headers.get("traceparent"))
         enter(gateway, gateway.session(principal, trace))

@@ -84,7 +84,7 @@ class Clerk:
         self.gateway = served.gateway
 
     async def graphql(self, document: str, **variables: Any) -> Any:
-        principal = self.gateway.authenticator.authenticate(None)
+        principal = self.gateway.authenticator.authenticate()
         session = self.gateway.session(principal)
         operation = self.gateway.preparer.prepare(document, None, variables, role=principal.role)
         result = await execute(operation, session)
@@ -113,7 +113,7 @@ async def live(served: Served, history: History, tick: list[Micros]) -> None:
     for step, one, other in history:
         tick[0] += step.wait
         command = command_of(step, list(served.store.incidents), one, other)
-        session = served.gateway.session(served.gateway.authenticator.authenticate(None))
+        session = served.gateway.session(served.gateway.authenticator.authenticate())
         await session.ask([command])
 
 

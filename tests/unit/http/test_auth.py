@@ -14,9 +14,9 @@ from incident_manager.http.auth import (
     ANONYMOUS,
     Authenticator,
     AuthError,
+    Credentials,
     Principal,
     Role,
-    authorization_from_init,
     issue_token,
 )
 from incident_manager.http.config import SettingsError
@@ -42,10 +42,14 @@ def raw_token(claims: bytes) -> str:
     return (signed + b"." + base64.urlsafe_b64encode(digest).rstrip(b"=")).decode()
 
 
+def who(authorization: str | None, auth: Authenticator = AUTH) -> Principal:
+    return auth.authenticate(Credentials(authorization))
+
+
 def code(authorization: str | None, auth: Authenticator = AUTH) -> str:
     """The code that these credentials are refused with; the message never holds them."""
     with pytest.raises(AuthError) as caught:
-        auth.authenticate(authorization)
+        who(authorization, auth)
     sent = (authorization or "").split()
     assert not any(part in caught.value.message for part in sent if len(part) > 20)
     return caught.value.code
@@ -56,14 +60,14 @@ def test_roles_are_ordered() -> None:
 
 
 def test_a_good_token_is_its_subject() -> None:
-    principal = AUTH.authenticate(f"Bearer {token(roles=['RESPONDER'])}")
+    principal = who(f"Bearer {token(roles=['RESPONDER'])}")
     assert principal == Principal(name="ann", role=Role.RESPONDER, expires_at=float(SOON))
     assert not principal.anonymous
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", " Bearer  "])
 def test_the_scheme_is_read_in_any_case(scheme: str) -> None:
-    assert AUTH.authenticate(f"{scheme} {token()} ").name == "ann"
+    assert who(f"{scheme} {token()} ").name == "ann"
 
 
 @pytest.mark.parametrize("authorization", [None, "", "  ", "Bearer", "bearer  "])
@@ -90,6 +94,7 @@ def test_another_scheme_is_bad(authorization: str) -> None:
         token(exp=int(time.time()) - 1),
         token(exp=0),
         token(nbf=SOON - 1),
+        token(iat=SOON - 1),
         token(sub=7),
         token()[:-1],
         token() + "A",
@@ -109,26 +114,26 @@ def test_a_bad_token_is_unauthorized(bad: str) -> None:
 
 def test_the_algorithm_of_the_token_does_not_count() -> None:
     # Signed with the secret itself, by another algorithm of the same family.
-    auth = Authenticator(open=False, secret=SECRET * 2)
+    auth = Authenticator.from_settings(Settings(auth=AuthSettings(jwt_secret=SECRET * 2)))
     assert code(f"Bearer {token(secret=SECRET * 2, algorithm='HS512')}", auth) == "UNAUTHORIZED"
-    assert auth.authenticate(f"Bearer {token(secret=SECRET * 2)}").name == "ann"
+    assert who(f"Bearer {token(secret=SECRET * 2)}", auth).name == "ann"
 
 
 def test_an_expiry_is_needed() -> None:
     bare = jwt.encode({"sub": "ann", "roles": ["ADMIN"]}, SECRET, "HS256")
     with pytest.raises(AuthError, match="has no expiry"):
-        AUTH.authenticate(f"Bearer {bare}")
+        who(f"Bearer {bare}")
 
 
 def test_an_expired_token_says_so() -> None:
     with pytest.raises(AuthError, match="has expired"):
-        AUTH.authenticate(f"Bearer {token(exp=1)}")
+        who(f"Bearer {token(exp=1)}")
 
 
 def test_errors_are_refusals() -> None:
     assert issubclass(AuthError, Refused)
     with pytest.raises(Refused) as caught:
-        AUTH.authenticate(None)
+        who(None)
     assert caught.value.code is ErrorCode.UNAUTHENTICATED
 
 
@@ -143,7 +148,7 @@ def test_errors_are_refusals() -> None:
     ],
 )
 def test_the_highest_role_counts(claims: dict[str, object], role: Role) -> None:
-    assert AUTH.authenticate(f"Bearer {token(**claims)}").role is role
+    assert who(f"Bearer {token(**claims)}").role is role
 
 
 @pytest.mark.parametrize("roles", [None, [], "root", ["root"], {"ADMIN": 1}, 3, [["ADMIN"]]])
@@ -156,13 +161,13 @@ def test_the_claim_can_be_configured() -> None:
     auth = Authenticator.from_settings(
         Settings(auth=AuthSettings(jwt_secret=SECRET, roles_claim=claim))
     )
-    assert auth.authenticate(f"Bearer {token(**{claim: 'ADMIN'})}").role is Role.ADMIN
+    assert who(f"Bearer {token(**{claim: 'ADMIN'})}", auth).role is Role.ADMIN
     assert code(f"Bearer {token()}", auth) == "FORBIDDEN"
 
 
 def test_what_this_server_does_not_check_does_not_matter() -> None:
-    for claims in ({"aud": "other"}, {"iss": "other"}, {"iat": SOON}, {"jti": "1"}):
-        assert AUTH.authenticate(f"Bearer {token(**claims)}").name == "ann"
+    for claims in ({"aud": "other"}, {"iss": "other"}, {"iat": 1}, {"jti": "1"}):
+        assert who(f"Bearer {token(**claims)}").name == "ann"
 
 
 @pytest.mark.parametrize("subject", ["x" * 256, "nul\0", "\ud800"])
@@ -174,20 +179,20 @@ def test_a_subject_that_cannot_be_a_name_is_refused(subject: str) -> None:
 @pytest.mark.parametrize("claims", [{"sub": ""}, {}])
 def test_a_token_without_a_subject(claims: dict[str, str]) -> None:
     bare = jwt.encode({"roles": "VIEWER", "exp": SOON, **claims}, SECRET, "HS256")
-    assert AUTH.authenticate(f"Bearer {bare}").name == "unknown"
+    assert who(f"Bearer {bare}").name == "unknown"
 
 
 def test_selectors_confine_or_are_refused() -> None:
     bearer = f"Bearer {token(selectors={'tenant': 'acme'})}"
     assert code(bearer) == "FORBIDDEN"
     confining = Authenticator.from_settings(SETTINGS, confines=True)
-    assert confining.authenticate(bearer).selectors == {"tenant": "acme"}
-    assert AUTH.authenticate(f"Bearer {token(selectors={})}").selectors == {}
+    assert who(bearer, confining).selectors == {"tenant": "acme"}
+    assert who(f"Bearer {token(selectors={})}").selectors == {}
 
 
 @pytest.mark.parametrize("authorization", [None, "", "Basic x", "Bearer x", f"Bearer {token()}"])
 def test_in_open_mode_everyone_is_admin(authorization: str | None) -> None:
-    principal = OPEN.authenticate(authorization)
+    principal = who(authorization, OPEN)
     assert principal is ANONYMOUS
     assert (principal.name, principal.role, principal.anonymous) == ("anonymous", Role.ADMIN, True)
     assert principal.expires_at is None
@@ -211,37 +216,20 @@ def test_expiry_of_a_principal() -> None:
     assert not ANONYMOUS.expired(1e12)
 
 
-def test_renewal_is_for_the_same_subject_only() -> None:
-    current = AUTH.authenticate(f"Bearer {token()}")
-    renewed = AUTH.renew(current, f"Bearer {token(exp=SOON + 1)}")
+async def test_renewal_is_for_the_same_subject_only() -> None:
+    current = who(f"Bearer {token()}")
+    renewed = await AUTH.renew(current, Credentials(f"Bearer {token(exp=SOON + 1)}"))
     assert renewed.expires_at == SOON + 1
     for other in (f"Bearer {token(sub='bob')}", f"Bearer {token(exp=1)}"):
         with pytest.raises(AuthError) as caught:
-            AUTH.renew(current, other)
+            await AUTH.renew(current, Credentials(other))
         assert caught.value.code == "UNAUTHORIZED"
-
-
-@pytest.mark.parametrize(
-    ("payload", "found"),
-    [
-        (None, None),
-        ({}, None),
-        ([], None),
-        ("Authorization", None),
-        ({"Authorization": "Bearer x"}, "Bearer x"),
-        ({"AUTHORIZATION": "Bearer x", "a": 1}, "Bearer x"),
-        ({"authorization": 7}, None),
-        ({"authorization": None, "Authorization": "Bearer y"}, "Bearer y"),
-    ],
-)
-def test_the_authorization_of_connection_init(payload: object, found: str | None) -> None:
-    assert authorization_from_init(payload) == found
 
 
 @pytest.mark.parametrize("role", Role)
 def test_an_issued_token_is_accepted(role: Role) -> None:
     before = time.time()
-    principal = AUTH.authenticate(f"Bearer {issue_token(SETTINGS, role, 'ann', 60)}")
+    principal = who(f"Bearer {issue_token(SETTINGS, role, 'ann', 60)}")
     assert (principal.name, principal.role) == ("ann", role)
     assert principal.expires_at is not None
     assert before + 60 <= principal.expires_at <= time.time() + 61
@@ -250,7 +238,7 @@ def test_an_issued_token_is_accepted(role: Role) -> None:
 def test_an_issued_token_uses_the_configured_claim() -> None:
     settings = Settings(auth=AuthSettings(jwt_secret=SECRET, roles_claim="groups"))
     issued = issue_token(settings, Role.ADMIN, "ann", 60)
-    assert Authenticator.from_settings(settings).authenticate(f"Bearer {issued}").role is Role.ADMIN
+    assert who(f"Bearer {issued}", Authenticator.from_settings(settings)).role is Role.ADMIN
     assert code(f"Bearer {issued}") == "FORBIDDEN"
 
 
@@ -287,7 +275,7 @@ json_values = st.recursive(
 def test_any_claims_give_a_principal_or_an_auth_error(claims: dict[str, object]) -> None:
     bearer = f"Bearer {raw_token(json.dumps(claims).encode())}"
     try:
-        principal = AUTH.authenticate(bearer)
+        principal = who(bearer)
     except AuthError:
         return
     assert principal.name

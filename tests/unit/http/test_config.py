@@ -176,7 +176,29 @@ def test_every_type_in_toml() -> None:
             {"auth.jwt_algorithm": "rs256"},
             {},
             None,
-            "auth.jwt_algorithm RS256 is not available in this version (from --auth-jwt-algorithm)",
+            "auth.jwt_algorithm needs a key that verifies tokens: auth.jwt_secret,"
+            " auth.jwt_public_key, auth.jwks_url or auth.issuer (from --auth-jwt-algorithm)",
+        ),
+        (
+            {"auth.jwks_url": "http://keys.example.org/"},
+            {},
+            None,
+            "auth.jwks_url must be https: http is for this machine (localhost) only"
+            " (from --auth-jwks-url)",
+        ),
+        (
+            {},
+            {"LIM_AUTH_JWT_SECRET": SECRET, "LIM_AUTH_JWT_ALGORITHM": "RS256"},
+            None,
+            "auth.jwt_algorithm RS256: auth.jwt_secret takes HS256 only"
+            " (from LIM_AUTH_JWT_ALGORITHM)",
+        ),
+        (
+            {},
+            {"LIM_AUTH_API_KEYS": "ci=ADMIN md5:hunter2"},
+            None,
+            "auth.api_keys: the value has for 'ci' no hash (sha256: and 64 hexadecimal digits)"
+            " (from LIM_AUTH_API_KEYS)",
         ),
         (
             {"server.compression": True},

@@ -30,7 +30,7 @@ async def test_root_fields_are_counted_when_they_are_asked_for() -> None:
 async def test_times_and_errors_are_counted_when_they_are_executed() -> None:
     async with serving() as served:
         gateway = served.gateway
-        who = gateway.authenticator.authenticate(None)
+        who = gateway.authenticator.authenticate()
         for query in ("{ cursor }", f'mutation {{ closeIncident(id: "{MISSING}") {{ id }} }}'):
             await execute(gateway, ask(gateway, query), gateway.session(who))
         assert gateway.counters.query_seconds.count == 2
