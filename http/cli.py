@@ -18,6 +18,7 @@ from click.shell_completion import get_completion_class
 
 from incident_manager import __version__
 from incident_manager.http import address
+from incident_manager.http.api_key_command import api_key
 from incident_manager.http.auth import Role, issue_token
 from incident_manager.http.backups import backup, check, restore
 from incident_manager.http.config import (
@@ -182,7 +183,7 @@ def completion(shell: str) -> None:
     click.echo(found(cli, {}, "incident-manager", "_INCIDENT_MANAGER_COMPLETE").source())
 
 
-for _command in (watch, backup, check, restore):
+for _command in (watch, api_key, backup, check, restore):
     cli.add_command(_command)
 
 

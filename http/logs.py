@@ -35,6 +35,8 @@ _VALUE: Final = rf"""(?:{_QUOTED}|[\[{{(].*|[^\s"',;&)\]}}]+)"""
 _PATTERNS: Final = (
     # A JSON Web Token: its header is JSON, so it begins with the Base64 of '{"'.
     (re.compile(r"eyJ[\w-]{4,}(?:\.[\w-]*)*", re.ASCII), REDACTED),
+    # An API key of ours.
+    (re.compile(r"\blim_[A-Za-z0-9_-]{1,64}_[0-9A-Za-z]{43}\b", re.ASCII), REDACTED),
     # The password of a URL.
     (re.compile(r"(?<=://)([^\s/:@]*):[^\s/@]+@"), rf"\1:{REDACTED}@"),
     # Headers whose value goes to the end of the line.

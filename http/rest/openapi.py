@@ -108,7 +108,8 @@ def document(routes: Iterable[Told]) -> Schema:
             "responses": {str(status): _problem(status) for status in _problems(told)},
             "headers": {name: _header(name) for name in _HEADERS},
             "securitySchemes": {
-                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
             },
         },
     }
@@ -129,7 +130,8 @@ def _operation(route: Told, operation: Operation) -> Schema:
         found["requestBody"] = {"required": operation.body_required, "content": content}
     found["responses"] = _responses(route, operation)
     if route.least is not None:
-        found["security"] = [{"bearer": []}, {}]  # without credentials of its own it asks for none
+        # Without credentials of its own the server asks for none.
+        found["security"] = [{"bearer": []}, {"api_key": []}, {}]
     return {name: value for name, value in found.items() if value not in ("", [])}
 
 
