@@ -95,7 +95,8 @@ class State:
         encoder = connection.encoder
         if encoder.header_table_size > _TABLE:
             encoder.header_table_size = _TABLE
-        changes: list[int] = encoder.table_size_changes
+        changes = [min(each, _TABLE) for each in encoder.table_size_changes]
+        encoder.table_size_changes = changes
         if len(connection.remote_settings) > _SETTINGS or len(changes) > _SIZE_CHANGES:
             raise TooMuchError("more settings than there are")
 

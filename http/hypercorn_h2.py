@@ -43,6 +43,7 @@ _HELD: Final = 1024 * 1024  # bytes that all streams of a connection may leave l
 _TINY: Final = 6  # bytes: less is no frame of a WebSocket, and hardly of use
 _EARNED: Final = 3.0  # tokens for each DATA frame sent: the client answers it by window updates
 _WORTH: Final = 1024  # bytes: a DATA frame of fewer earns nothing if a window cut it short
+_FAREWELL: Final = 1.0  # seconds that a client has to read why its connection ends
 _LINGER: Final = 5.0  # seconds that a client may go on sending after it has its answer
 
 Codes = h2.errors.ErrorCodes
@@ -90,7 +91,7 @@ class GuardedH2(H2Protocol):
         self._alarm = trio.Event()
         self._watching = trio.CancelScope()
         self._goodbye = False
-        self._eof = False
+        self._gone = trio.Event()  # the client sends no more
 
     async def initiate(
         self, headers: list[tuple[bytes, bytes]] | None = None, settings: bytes | None = None
@@ -115,25 +116,43 @@ class GuardedH2(H2Protocol):
 
     async def handle(self, event: IOEvent) -> None:
         """Take what the socket has."""
-        if isinstance(event, RawData):
-            self._eof = not event.data
+        if isinstance(event, Closed):
+            listens = not self._gone.is_set()
+            self._gone.set()
+            if not self.closed:
+                await self._stop()
+                if listens:
+                    await self._say_goodbye()
+        elif isinstance(event, RawData):
+            if not event.data:
+                self._gone.set()
             try:
                 await self._receive(event.data)
             except h2.exceptions.ProtocolError as error:
                 _log.debug("a connection of HTTP/2 ends: %s", error)
                 self._state.end(error)
                 self._goodbye = True
+                await self._stop()
                 await self._flush()
-                await self.send(Closed())
-        elif isinstance(event, Closed) and not self.closed:
-            self.closed = True
-            self._watching.cancel()
-            self._work.set()
-            for buffer in tuple(self.stream_buffers.values()):
-                buffer.drop()
-            await self._say_goodbye()
-            for stream_id in tuple(self.streams):
-                await self._close_stream(stream_id)
+                self.task_group.spawn(self._part)
+
+    async def _stop(self) -> None:
+        """End all streams."""
+        self.closed = True
+        self._watching.cancel()
+        self._work.set()
+        for buffer in tuple(self.stream_buffers.values()):
+            buffer.drop()
+        for stream_id in tuple(self.streams):
+            await self._close_stream(stream_id)
+
+    async def _part(self) -> None:
+        """Close the connection, but let the client see why: closed with input unread, the kernel
+        would take back what it has not sent.
+        """
+        with trio.move_on_after(_FAREWELL):
+            await self._gone.wait()
+        await self.send(Closed())
 
     async def _receive(self, data: bytes) -> None:
         for part, heads in parts(data, self._state.heads(data)):
@@ -144,8 +163,11 @@ class GuardedH2(H2Protocol):
             await trio.lowlevel.checkpoint()
 
     async def _handle_events(self, events: list[h2.events.Event]) -> None:
+        reset = {each.stream_id for each in events if isinstance(each, h2.events.StreamReset)}
         for event in events:
             match event:
+                case h2.events.RequestReceived() if event.stream_id in reset:
+                    pass  # nobody waits for the answer
                 case h2.events.RequestReceived():
                     await self._begin(event, ended=event.stream_ended is not None)
                 case h2.events.TrailersReceived():
@@ -451,7 +473,7 @@ class GuardedH2(H2Protocol):
 
     async def _say_goodbye(self) -> None:
         """Have the client begin no more streams here (RFC 9113, section 6.8)."""
-        if not self._goodbye and not self._eof:
+        if not self._goodbye:
             self._goodbye = True
             await self._flush()
             await self.send(RawData(data=self._state.goodbye()))

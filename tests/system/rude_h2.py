@@ -143,9 +143,10 @@ class RudeH2:
         return bytes((await self.next(DataFrame, stream_id)).data)
 
     async def end(self) -> int | None:
-        """Read until the server ends the connection; the code of its GOAWAY."""
+        """Read until the server says GOAWAY, or ends the connection without; the GOAWAY's code."""
         with trio.fail_after(PATIENCE):
-            await self._read_on()
+            while not self.over and not self.error:
+                await self.read()
         return self.error
 
 
