@@ -211,34 +211,34 @@ async def test_who_opens_no_window_of_http2_is_held_for_a_while_and_not_fed(tmp_
     async with (
         run(tmp_path, limits__stall_timeout="1s") as server,
         opened(server.place.ws) as client,
-        http2(server.place) as rude,
     ):
         for number in range(100):
             await client.submit(f"large {number}", description="d" * 60_000)
         epoch = (await client.data("{cursor}"))["cursor"].partition(":")[0]
-        before = peak(server)
-        stream_id = await rude.request(
-            "CONNECT",
-            "/graphql/ws",
-            (":protocol", "websocket"),
-            ("sec-websocket-version", "13"),
-            ("sec-websocket-protocol", "graphql-transport-ws"),
-            end=False,
-        )
-        assert await status(rude) == "200"
-        rude.state.send_data(stream_id, INIT)
-        for number in range(10):  # 60 MB in all
-            payload = {"query": DESCRIPTIONS, "extensions": {"cursor": f"{epoch}:0"}}
-            message = {"type": "subscribe", "id": str(number), "payload": payload}
-            rude.state.send_data(stream_id, masked(json.dumps(message)))
-        await rude.flush()
-        reset = await rude.next(h2.events.StreamReset)
-        assert reset.stream_id == stream_id
-        assert peak(server) - before < 30 * MIB
-        # The connection serves on.
-        await rude.request("HEAD", "/health/live", end=True)
-        assert await status(rude) == "200"
-        assert server.complaints() == []
+        async with http2(server.place) as rude:  # which, idle, would be closed before long
+            before = peak(server)
+            stream_id = await rude.request(
+                "CONNECT",
+                "/graphql/ws",
+                (":protocol", "websocket"),
+                ("sec-websocket-version", "13"),
+                ("sec-websocket-protocol", "graphql-transport-ws"),
+                end=False,
+            )
+            assert await status(rude) == "200"
+            rude.state.send_data(stream_id, INIT)
+            for number in range(10):  # 60 MB in all
+                payload = {"query": DESCRIPTIONS, "extensions": {"cursor": f"{epoch}:0"}}
+                message = {"type": "subscribe", "id": str(number), "payload": payload}
+                rude.state.send_data(stream_id, masked(json.dumps(message)))
+            await rude.flush()
+            reset = await rude.next(h2.events.StreamReset)
+            assert reset.stream_id == stream_id
+            assert peak(server) - before < 30 * MIB
+            # The connection serves on.
+            await rude.request("HEAD", "/health/live", end=True)
+            assert await status(rude) == "200"
+            assert server.complaints() == []
 
 
 async def test_a_body_of_http2_that_comes_after_the_answer_is_thrown_away(tmp_path: Path) -> None:
