@@ -99,14 +99,18 @@ class RudeH2:
         flags = ["END_HEADERS", *(["END_STREAM"] if end else [])]
         return HeadersFrame(stream_id, self.encoder.encode(fields), flags=flags)
 
-    async def read(self) -> None:
-        """Read what there is; the frames of it are in ``frames``."""
+    async def look(self) -> bytes:
+        """Read what there is, whatever it is."""
         try:
             data = bytes(await self.stream.receive_some(65536))
         except _OVER:
             data = b""
         self.over = self.over or not data
-        self._rest += data
+        return data
+
+    async def read(self) -> None:
+        """Read what there is; the frames of it are in ``frames``."""
+        self._rest += await self.look()
         while len(self._rest) >= 9:
             frame, length = Frame.parse_frame_header(memoryview(self._rest[:9]))
             if len(self._rest) < 9 + length:
@@ -122,13 +126,19 @@ class RudeH2:
             if len(self.frames) < 1000:
                 self.frames.append(frame)
 
+    def taken(self, kind: type[F]) -> list[F]:
+        """The frames of a kind that have come and that ``next`` has not passed."""
+        found = [frame for frame in self.frames if isinstance(frame, kind)]
+        self.frames = [frame for frame in self.frames if not isinstance(frame, kind)]
+        return found
+
     async def next(self, kind: type[F], stream_id: int | None = None) -> F:
-        """The next frame of a kind, of a stream or of any; those before it are dropped."""
+        """The next frame of a kind, of a stream or of any; the others stay."""
         with trio.fail_after(PATIENCE):
             while True:
-                while self.frames:
-                    frame = self.frames.pop(0)
+                for place, frame in enumerate(self.frames):
                     if isinstance(frame, kind) and stream_id in (None, frame.stream_id):
+                        del self.frames[place]
                         return frame
                 assert not self.over, f"the connection has ended ({self.error})"
                 await self.read()

@@ -1,6 +1,7 @@
 """What a client of HTTP/2 can do to a server: it costs that client its connection, or nothing."""
 
 import re
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,11 +26,13 @@ from hyperframe.frame import (
 from system import certificates
 from system.client import PATIENCE
 from system.harness import Place, ServerProcess, run
-from system.rude_h2 import RudeH2, rude_h2
+from system.rude import masked
+from system.rude_h2 import PREFACE, RudeH2, rude_h2, websocket_headers
 
 MIB = 2**20
 CALM = ErrorCodes.ENHANCE_YOUR_CALM
 TOP = [(":method", "GET"), (":scheme", "http"), (":authority", "127.0.0.1")]
+HEALTH = [*TOP[1:], (":path", "/health/live")]
 EVENTS = [*TOP, (":path", "/v1/events"), ("accept", "text/event-stream")]
 
 
@@ -324,3 +327,80 @@ async def test_it_costs_the_others_nothing(tmp_path: Path, secure: bool) -> None
         assert resident(server) - memory < 48 * MIB
         assert server.complaints() == []
         assert await server.stop() == 0
+
+
+async def test_a_websocket_that_is_not_served_holds_up_no_other_stream(tmp_path: Path) -> None:
+    """Its client gives it no window, so its application waits with all that it could read."""
+    ping = masked('{"type":"ping","payload":{"x":"' + "x" * 4000 + '"}}')
+    limits = {"limits__stall_timeout": "1h", "limits__outbox_bytes": 65536}
+    async with run(tmp_path, **limits) as server, rude_h2(server.place) as rude:
+        await rude.send(SettingsFrame(0, {4: 0}), rude.headers(1, websocket_headers(), end=False))
+        assert await rude.status(1) == "200"
+        window = 65535
+        number = 1
+        await rude.send(DataFrame(1, masked('{"type":"connection_init"}')))
+        while window > 8192:
+            await rude.send(*[DataFrame(1, ping)] * 2)
+            window -= 2 * len(ping)
+            # The answer comes after what was sent before: no window is missing that is not held.
+            number += 2
+            await rude.send(rude.headers(number, [(":method", "HEAD"), *HEALTH]))
+            assert await rude.status(number) == "200"
+            window += sum(
+                frame.window_increment
+                for frame in rude.taken(WindowUpdateFrame)
+                if frame.stream_id == 1
+            )
+        await rude.send(WindowUpdateFrame(1, 2**30), WindowUpdateFrame(0, 2**30))
+        assert await rude.data(1)
+        assert server.complaints() == []
+
+
+async def test_a_stopping_server_says_goodbye_and_finishes_what_runs(tmp_path: Path) -> None:
+    post = [(":method", "POST"), *TOP[1:], (":path", "/graphql")]
+    body = b'{"query":"{serverVersion}"}'
+    async with run(tmp_path) as server, rude_h2(server.place) as rude:
+        fields = [*post, ("content-type", "application/json"), ("content-length", str(len(body)))]
+        await rude.send(rude.headers(1, fields, end=False), DataFrame(1, body[:5]))
+        await rude.send(PingFrame(0, b"01234567"))
+        await rude.next(PingFrame)
+        server.signal(signal.SIGTERM)
+        goodbye = await rude.next(GoAwayFrame)
+        assert (goodbye.error_code, goodbye.last_stream_id) == (ErrorCodes.NO_ERROR, 1)
+        await rude.send(rude.headers(3))
+        assert (await rude.next(RstStreamFrame, 3)).error_code == ErrorCodes.REFUSED_STREAM
+        await rude.send(DataFrame(1, body[5:], flags=["END_STREAM"]))
+        assert int(await rude.status(1)) in (200, 400, 503)
+        assert await rude.end() == ErrorCodes.NO_ERROR
+        assert await server.wait() == 0
+        assert server.complaints() == []
+
+
+@pytest.mark.slow
+async def test_an_idle_connection_is_closed(tmp_path: Path) -> None:
+    async with run(tmp_path) as server, rude_h2(server.place) as rude:
+        await rude.send(rude.headers(1), PingFrame(0, b"01234567"))
+        assert await rude.status(1) == "200"
+        await rude.send(rude.headers(3, EVENTS, end=False), RstStreamFrame(3, 8))
+        assert await rude.end() == ErrorCodes.NO_ERROR
+        assert rude.over
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["cleartext", "tls"])
+async def test_a_preface_that_is_none_ends_the_connection(tmp_path: Path, secure: bool) -> None:
+    tls = certificates.make(tmp_path / "tls") if secure else None
+    async with run(tmp_path, tls=tls) as server:
+        for preface in (
+            PREFACE[:18] + b"XX\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" if secure else b"PRI * HTTP/2.1\r\n\r\n",
+            bytes(24),
+            b"\x16\x03\x01" + bytes(30),
+        ):
+            async with rude_h2(server.place, preface=preface) as rude:
+                if secure:
+                    assert await rude.end() == ErrorCodes.PROTOCOL_ERROR
+                with trio.fail_after(PATIENCE):
+                    while not secure and not rude.over:  # an answer of HTTP/1.1, or none
+                        await rude.look()
+        async with another(server.place):
+            assert server.complaints() == []
