@@ -108,6 +108,11 @@ class Authenticator:
             return "the file of API keys cannot be used"
         return None
 
+    def statistics(self) -> Mapping[str, Mapping[str, object]]:
+        """The figures of its actors, by their names."""
+        actors = {"keys": self._keeper, "api_keys": self._file}
+        return {name: actor.statistics() for name, actor in actors.items() if actor is not None}
+
     def children(self) -> tuple[ChildSpec, ...]:
         """The actors that keep its keys fresh, for a supervisor to run."""
         found: list[ChildSpec] = []

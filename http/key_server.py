@@ -8,6 +8,7 @@ import re
 from typing import Final
 
 import httpx
+import trio
 from attrs import frozen
 
 from incident_manager.http.jwks import BadKeySet, read_object
@@ -79,10 +80,14 @@ async def _get(client: httpx.AsyncClient, url: str) -> Answer:
             if response.headers.get("Content-Encoding", "identity").lower() != "identity":
                 raise KeyServerError("it answered in an encoding that was not asked for")
             body = bytearray()
-            async for chunk in response.aiter_raw():
-                body += chunk
-                if len(body) > MOST_BYTES:
-                    raise KeyServerError(f"its answer is longer than {MOST_BYTES} bytes")
+            # Cancelled, what reads it comes to an orderly end.
+            with trio.CancelScope() as reading:
+                async for chunk in response.aiter_raw():
+                    body += chunk
+                    if len(body) > MOST_BYTES:
+                        reading.cancel()
+            if reading.cancelled_caught or len(body) > MOST_BYTES:
+                raise KeyServerError(f"its answer is longer than {MOST_BYTES} bytes")
             return Answer(bytes(body), max_age(response.headers.get("Cache-Control")))
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise KeyServerError(f"it does not answer ({type(error).__name__})") from error
