@@ -189,38 +189,3 @@ class BoundedWebSocket(WSStream):
         if self._lane is not None and self._is_open():
             with suppress(LocalProtocolError):
                 self._lane.write(self.connection.send(Ping()))
-            self._outstanding = None
-
-    def is_slow(self) -> bool:
-        """Whether its client takes what is sent, or what it has sent is not being read."""
-        lane, server = self._lane, self._server()
-        if self.busy or lane is None or lane.size:
-            return True
-        if server is None:
-            return False
-        before, self._outstanding = self._outstanding, server.socket.outstanding()
-        left = self._outstanding
-        return server.socket.unread() > 0 or bool(left and (before is None or left < before))
-
-    def cut_off(self) -> None:
-        """Close the connection, or the stream of HTTP/2, as it is."""
-        server = self._server()
-        if server is not None:
-            server.socket.abort()
-        elif isinstance(self._lane, StreamLane):
-            self._lane.abandon()
-
-    def _server(self) -> GuardedServer | None:
-        """The connection, where it has this WebSocket alone."""
-        protocol = getattr(self.send, "__self__", None)
-        server = getattr(getattr(protocol, "send", None), "__self__", None)
-        alone = isinstance(protocol, H11Protocol) and isinstance(server, GuardedServer)
-        return server if alone else None
-
-
-def _ascii(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
-    """A header as Hypercorn can read it: what it takes for ASCII without a look, must be."""
-    name, value = header
-    if name.lower() not in _READ or value.isascii():
-        return header
-    return name, value.decode("ascii", "replace").encode("ascii", "replace")
