@@ -50,11 +50,11 @@ async def serve(
 ) -> int:
     """Serve until SIGINT, SIGTERM or the failure of the system; the exit code.
 
-    ``announce`` is called when it listens. Started, with the gateway, when besides the system is
-    ready (or has failed).
+    ``announce`` is called when it listens and the system is ready. Started then, with the gateway,
+    or when the system has failed.
 
     0 after a signal, 1 where the supervisors gave up. A second signal ends at once what is left.
-    SIGHUP has the certificate read again.
+    SIGHUP has the certificate and the files of keys read again.
 
     Raises:
         SettingsError: the journal that ``state.url`` names cannot be used, nor can what it shall
@@ -78,7 +78,7 @@ async def serve(
         _configure(config, settings)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_watch, signals, gateway, nursery.cancel_scope)
-            nursery.start_soon(_renew, renewals, config)
+            nursery.start_soon(_renew, renewals, config, gateway)
             listening = _Listening(gateway, announce, task_status)
             nursery.start_soon(_cut_off, listening.over, app)
             try:
@@ -107,10 +107,11 @@ async def _watch(signals: AsyncIterator[int], gateway: Gateway, scope: trio.Canc
         gateway.drain()
 
 
-async def _renew(signals: AsyncIterator[int], config: Listeners) -> None:
+async def _renew(signals: AsyncIterator[int], config: Listeners, gateway: Gateway) -> None:
     async for _ in signals:
         _log.info("SIGHUP")
         config.renew()
+        gateway.authenticator.reload()
 
 
 class _Listening:
@@ -130,8 +131,12 @@ class _Listening:
     async def run(self) -> None:
         """Hypercorn's shutdown trigger: returns when it may close the listeners."""
         gateway = self._gateway
-        self._announce()
+        if not gateway.settled.is_set():
+            _log.info("opening the journal")
         await gateway.settled.wait()
+        # Not before: a server that has to share its journal, or cannot read it, is none.
+        if gateway.phase is not Phase.FAILED:
+            self._announce()
         if gateway.ready:
             _log.info("ready")
         self._task_status.started(gateway)

@@ -33,7 +33,11 @@ async def open_stream(place: Endpoint, tls: ssl.SSLContext | None) -> RawStream:
     stream = await trio.open_ssl_over_tcp_stream(
         place.host, place.port, ssl_context=tls, https_compatible=True
     )
-    await stream.do_handshake()
+    try:
+        await stream.do_handshake()
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
     return stream
 
 
@@ -86,11 +90,18 @@ def loss_of(error: BaseException) -> Loss:
         error = error.__cause__
     if isinstance(error, BaseExceptionGroup):  # several addresses of one name, or several tasks
         return loss_of(error.exceptions[0])
+    if isinstance(error, ssl.SSLError):  # its errno is OpenSSL's own
+        return Loss(f"TLS: {_first(error, 'verify_message', 'reason', 'strerror')}")
     if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
         return Loss(os.strerror(error.errno))
     if isinstance(error, OSError) and error.strerror:
         return Loss(error.strerror)
     return Loss(str(error) or type(error).__name__)
+
+
+def _first(error: ssl.SSLError, *names: str) -> str:
+    """What the first of these attributes says, where the error has one."""
+    return next((text for name in names if (text := getattr(error, name, None))), str(error))
 
 
 def _closed(closed: ConnectionClosed) -> Loss:

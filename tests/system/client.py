@@ -215,7 +215,11 @@ async def _stream(
     if tls is None:
         return await trio.open_tcp_stream(host, port)
     stream = await trio.open_ssl_over_tcp_stream(host, port, ssl_context=tls, https_compatible=True)
-    await stream.do_handshake()
+    try:
+        await stream.do_handshake()
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
     return stream
 
 

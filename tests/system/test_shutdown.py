@@ -37,6 +37,7 @@ async def refused(place: Place, **settings: object) -> str:
             cwd=place.directory,
         )
     assert ended.returncode == 2, ended.stderr
+    assert ended.stdout == b"", "it says that it listens"
     assert ended.stderr is not None
     [line] = ended.stderr.decode().splitlines()
     assert line.startswith("incident-manager: ")

@@ -1,5 +1,6 @@
 import errno
 import socket
+import ssl
 
 import pytest
 import trio
@@ -16,6 +17,8 @@ def caused(error: BaseException, cause: BaseException) -> BaseException:
 
 
 REFUSED = OSError(errno.ECONNREFUSED, "Error connecting to ('::1', 1): Connection refused")
+UNTRUSTED = ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] ...")
+UNTRUSTED.verify_message = "self-signed certificate"
 
 
 @pytest.mark.parametrize(
@@ -29,6 +32,9 @@ REFUSED = OSError(errno.ECONNREFUSED, "Error connecting to ('::1', 1): Connectio
         ),
         (socket.gaierror(-2, "Name or service not known"), Loss("Name or service not known")),
         (caused(trio.BrokenResourceError(), OSError("bad certificate")), Loss("bad certificate")),
+        (caused(trio.BrokenResourceError(), UNTRUSTED), Loss("TLS: self-signed certificate")),
+        (ssl.SSLError(1, "odd"), Loss("TLS: odd")),
+        (ssl.SSLError("odder"), Loss("TLS: ('odder',)")),
         (trio.BrokenResourceError(), Loss("BrokenResourceError")),
         (HandshakeError("what is this"), Loss("what is this")),
         (ConnectionClosed(None), Loss("the connection broke", 1006)),
