@@ -104,6 +104,8 @@ def test_limits() -> None:
     defaults = {setting.key: setting.default for setting in TABLE if not setting.about.pending}
     shown = {
         "server.max_connections": f"{defaults['server.max_connections']:,}",
+        "limits.connections_per_address": str(defaults["limits.connections_per_address"]),
+        "limits.messages_per_second": str(defaults["limits.messages_per_second"]),
         "limits.init_timeout": f"{defaults['limits.init_timeout']:g} s",
         "limits.stall_timeout": f"{defaults['limits.stall_timeout']:g} s",
         "limits.subscriptions_per_connection": str(defaults["limits.subscriptions_per_connection"]),
