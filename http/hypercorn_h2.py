@@ -26,11 +26,11 @@ from hyperframe.exceptions import HyperframeError
 from incident_manager.http.h2_applications import Applications
 from incident_manager.http.h2_budget import REFUND
 from incident_manager.http.h2_buffer import BoundedBuffer
-from incident_manager.http.h2_inbox import Inbox, Room
+from incident_manager.http.h2_inbox import Inbox
+from incident_manager.http.h2_incoming import Incoming
+from incident_manager.http.h2_outgoing import Outgoing
 from incident_manager.http.h2_request import Asked, asked
 from incident_manager.http.h2_state import State, parts
-from incident_manager.http.h2_turns import Turns
-from incident_manager.http.h2_waiting import Waiting
 from incident_manager.http.transport import guard_of
 
 __all__ = ["BoundedBuffer", "GuardedH2"]
@@ -38,13 +38,7 @@ __all__ = ["BoundedBuffer", "GuardedH2"]
 _log = logging.getLogger(__name__)
 logging.getLogger("hpack").setLevel(logging.INFO)  # below, it logs every header: tokens too
 
-_CHUNK: Final = 16384  # bytes given to the window, or to an application, at a time
-_HELD: Final = 1024 * 1024  # bytes that all streams of a connection may leave lying
-_TINY: Final = 6  # bytes: less is no frame of a WebSocket, and hardly of use
-_EARNED: Final = 3.0  # tokens for each DATA frame sent: the client answers it by window updates
-_WORTH: Final = 1024  # bytes: a DATA frame of fewer earns nothing if a window cut it short
 _FAREWELL: Final = 1.0  # seconds that a client has to read why its connection ends
-_LINGER: Final = 5.0  # seconds that a client may go on sending after it has its answer
 
 Codes = h2.errors.ErrorCodes
 
@@ -82,13 +76,14 @@ class GuardedH2(H2Protocol):
         self.connection = self._state.connection
         self._guard = guard_of(app)
         self._applications = Applications(task_group)
-        self._inboxes: dict[int, Inbox] = {}
-        self._receiving: set[int] = set()  # streams that the client has not ended
-        self._room = Room(_HELD)
-        self._turns = Turns()
-        self._work = trio.Event()
-        self._waiting = Waiting(self._guard.write_timeout)
-        self._alarm = trio.Event()
+        self._incoming = Incoming(self._state, self._flush)
+        self._outgoing = Outgoing(
+            self._state,
+            self.stream_buffers,
+            self._guard.write_timeout,
+            self._flush,
+            self._sent,
+        )
         self._watching = trio.CancelScope()
         self._goodbye = False
         self._gone = trio.Event()  # the client sends no more
@@ -140,9 +135,7 @@ class GuardedH2(H2Protocol):
         """End all streams."""
         self.closed = True
         self._watching.cancel()
-        self._work.set()
-        for buffer in tuple(self.stream_buffers.values()):
-            buffer.drop()
+        self._outgoing.drop()
         for stream_id in tuple(self.streams):
             await self._close_stream(stream_id)
 
@@ -173,20 +166,19 @@ class GuardedH2(H2Protocol):
                 case h2.events.TrailersReceived():
                     self._state.proved()
                 case h2.events.DataReceived():
-                    self._take(event)
+                    self._incoming.take(event)
                 case h2.events.StreamEnded():
-                    self._received(event.stream_id)
-                    if event.stream_id in self._inboxes:
-                        self._inboxes[event.stream_id].end()
+                    self._incoming.end(event.stream_id)
+                    self._outgoing.received(event.stream_id)
                 case h2.events.StreamReset():
                     if not event.remote_reset:  # by what it sent (CVE-2025-8671)
                         self._state.pay(REFUND, trio.current_time())
                     await self._forget(event.stream_id)
                 case h2.events.WindowUpdated():
-                    self._opened(event.stream_id)
+                    self._outgoing.widened(event.stream_id)
                 case h2.events.RemoteSettingsChanged():
                     self._state.settings_changed()
-                    self._opened(0)
+                    self._outgoing.widened(0)
                 case h2.events.ConnectionTerminated():
                     self._goodbye = True
                     await self.send(Closed())
@@ -196,7 +188,7 @@ class GuardedH2(H2Protocol):
         """Begin a stream, or refuse it."""
         stream_id, headers = event.stream_id, list(event.headers)
         if not ended:
-            self._receiving.add(stream_id)
+            self._incoming.open.add(stream_id)
         full = self._applications.running >= self.config.h2_max_concurrent_streams
         if full or self._goodbye or self.context.terminated.is_set():
             await self._give_up(stream_id, Codes.REFUSED_STREAM)
@@ -236,8 +228,10 @@ class GuardedH2(H2Protocol):
             state=self.connection_state,
         )
         await stream.handle(request)
-        if not ended:
-            inbox = self._inboxes[stream_id] = Inbox()
+        if stream.closed:  # refused, of which Hypercorn does not tell
+            await self._close_stream(stream_id)
+        elif not ended:
+            inbox = self._incoming.begin(stream_id)
             self.task_group.spawn(self._feed, stream_id, stream, inbox)
         elif what.websocket:
             await self.stream_send(said.StreamClosed(stream_id=stream_id))
@@ -248,52 +242,23 @@ class GuardedH2(H2Protocol):
             await self._say_goodbye()
         await self.context.mark_request()
 
-    def _take(self, event: h2.events.DataReceived) -> None:
-        """Put what has come for a stream where its application finds it."""
-        stream_id, size = event.stream_id, len(event.data)
-        if size >= _TINY or event.stream_ended is not None:
-            self._state.proved()
-        inbox = self._inboxes.get(stream_id)
-        if inbox is None:
-            self._open(stream_id, event.flow_controlled_length)
-            self._open(0, self._room.passed(event.flow_controlled_length))
-            return
-        padding = event.flow_controlled_length - size
-        self._open(stream_id, inbox.credit.owe(padding))
-        self._open(0, self._room.passed(padding))
-        if size:
-            inbox.put(event.data)
-            self._open(0, self._room.came(size))
-
-    def _open(self, stream_id: int, size: int) -> None:
-        """Let the client send so many bytes more; of a connection (0), or of a stream."""
-        if size:
-            with suppress(h2.exceptions.ProtocolError):  # it has ended
-                self.connection.increment_flow_control_window(size, stream_id or None)
-
     async def _feed(self, stream_id: int, stream: HTTPStream | WSStream, inbox: Inbox) -> None:
-        """Give an application what comes for it, and the client room for as much."""
+        """Give an application what comes for it, to the end."""
         is_websocket = isinstance(stream, WSStream)
         patience = math.inf if is_websocket else self._guard.write_timeout
+
+        async def give(data: bytes) -> None:
+            await stream.handle(said.Body(stream_id=stream_id, data=data))
+
         try:
-            while not inbox.closed:
-                with trio.move_on_after(patience) as scope:
-                    await inbox.wait()
-                if scope.cancelled_caught:
-                    await self._give_up(stream_id, Codes.CANCEL)
-                elif data := inbox.take(_CHUNK):
-                    self._open(0, self._room.went(len(data)))
-                    await stream.handle(said.Body(stream_id=stream_id, data=data))
-                    self._open(stream_id, inbox.credit.owe(len(data)))
-                    await self._flush()
-                elif not inbox.ended:
-                    break
-                elif is_websocket:  # as if TCP had ended (RFC 8441, section 5)
-                    await self.stream_send(said.StreamClosed(stream_id=stream_id))
-                    break
-                else:
-                    await stream.handle(said.EndBody(stream_id=stream_id))
-                    break
+            if not await self._incoming.feed(stream_id, inbox, give, patience):
+                return
+            if is_websocket:  # as if TCP had ended (RFC 8441, section 5)
+                await self.stream_send(said.StreamClosed(stream_id=stream_id))
+            else:
+                await stream.handle(said.EndBody(stream_id=stream_id))
+        except trio.TooSlowError:
+            await self._give_up(stream_id, Codes.CANCEL)
         except wsproto.utilities.ProtocolError as error:
             _log.debug("a WebSocket over HTTP/2 ends: %s", error)
             await self._give_up(stream_id, Codes.PROTOCOL_ERROR)
@@ -318,11 +283,11 @@ class GuardedH2(H2Protocol):
                     self.connection.send_headers(stream_id, top + rest)
                     await self._flush()
                 case said.Body() | said.Data():
-                    self._schedule(stream_id)
+                    self._outgoing.schedule(stream_id)
                     await buffer.push(event.data)
                 case said.EndBody() | said.EndData():
                     buffer.set_complete()
-                    self._schedule(stream_id)
+                    self._outgoing.schedule(stream_id)
                     await buffer.drain()
                 case said.Trailers():
                     await buffer.drain()
@@ -343,80 +308,24 @@ class GuardedH2(H2Protocol):
         if buffer is None or buffer.ended or self.closed:
             return False
         buffer.put(data)
-        self._schedule(stream_id)
+        self._outgoing.schedule(stream_id)
         return True
 
-    def _schedule(self, stream_id: int) -> None:
-        self._turns.add(stream_id)
-        self._work.set()
-
-    def _opened(self, stream_id: int) -> None:
-        """The client has opened the window of a stream, or of all (0)."""
-        for each in (stream_id,) if stream_id else tuple(self.stream_buffers):
-            buffer = self.stream_buffers.get(each)
-            if buffer is not None and len(buffer):
-                self._schedule(each)
-
     async def send_task(self) -> None:
-        """Send what waits, each stream in its turn, as far as its window lets it."""
+        """Send what waits, each stream in its turn."""
         while not self.closed:
-            stream_id = self._turns.next()
-            if stream_id is None:
-                self._work = trio.Event()
-                await self._work.wait()
-            else:
-                await self._send_data(stream_id)
-
-    async def _send_data(self, stream_id: int) -> None:
-        buffer = self.stream_buffers.get(stream_id)
-        if buffer is None:
-            self._turns.discard(stream_id)
-            return
-        connection = self.connection
-        try:
-            window = connection.local_flow_control_window(stream_id)
-            data = buffer.take(max(0, min(window, connection.max_outbound_frame_size, _CHUNK)))
-            is_last = buffer.complete
-            if data:
-                connection.send_data(stream_id, data, end_stream=is_last)
-            elif is_last:
-                connection.end_stream(stream_id)
-        except h2.exceptions.ProtocolError:  # it has ended meanwhile
-            buffer.drop()
-            await self._sent(stream_id)
-            return
-        rest = len(buffer)
-        if data:
-            self._waiting.moved(stream_id, len(data), rest=rest)
-            if len(data) >= _WORTH or not rest:
-                self._state.budget.earn(_EARNED)
-        elif rest:
-            self._waiting.block(stream_id, trio.current_time())
-            self._alarm.set()
-        if not data or not rest:
-            self._turns.discard(stream_id)
-        await self._flush()
-        if is_last:
-            await self._sent(stream_id)
+            await self._outgoing.turn()
 
     async def _sent(self, stream_id: int) -> None:
         """A stream has nothing more to say, for whatever reason."""
-        self.stream_buffers.pop(stream_id, None)
-        self._turns.discard(stream_id)
-        self._waiting.unblock(stream_id)
+        self._outgoing.forget(stream_id)
         self._linger(stream_id)
         await self._rested()
 
     def _linger(self, stream_id: int) -> None:
         """A client that is still sending may do so for a while; it is thrown away."""
-        if stream_id in self._receiving:
-            self._waiting.linger(stream_id, trio.current_time() + _LINGER)
-            self._alarm.set()
-
-    def _received(self, stream_id: int) -> None:
-        """The client has ended a stream."""
-        self._receiving.discard(stream_id)
-        self._waiting.ended(stream_id)
+        if stream_id in self._incoming.open:
+            self._outgoing.linger(stream_id)
 
     async def _finish(self, stream_id: int, buffer: BoundedBuffer) -> None:
         """An application has ended."""
@@ -428,15 +337,11 @@ class GuardedH2(H2Protocol):
             await self._give_up(stream_id, Codes.INTERNAL_ERROR)
         else:
             buffer.set_complete()
-            self._schedule(stream_id)
+            self._outgoing.schedule(stream_id)
 
     async def _close_stream(self, stream_id: int) -> None:
         """Tell the application that it is over, and drop what came for it."""
-        inbox = self._inboxes.pop(stream_id, None)
-        if inbox is not None:
-            dropped = inbox.close()
-            self._open(0, self._room.went(dropped))
-            self._open(stream_id, dropped)
+        self._incoming.close(stream_id)
         stream = self.streams.pop(stream_id, None)
         if stream is not None:
             await stream.handle(said.StreamClosed(stream_id=stream_id))
@@ -455,7 +360,8 @@ class GuardedH2(H2Protocol):
 
     async def _forget(self, stream_id: int) -> None:
         """A stream has been reset."""
-        self._received(stream_id)
+        self._incoming.open.discard(stream_id)
+        self._outgoing.received(stream_id)
         buffer = self.stream_buffers.get(stream_id)
         if buffer is not None:
             buffer.drop()
@@ -488,10 +394,7 @@ class GuardedH2(H2Protocol):
 
     async def _watch_streams(self) -> None:
         while True:
-            self._alarm = trio.Event()
-            with trio.move_on_at(self._waiting.earliest):
-                await self._alarm.wait()
-            blocked, lingering = self._waiting.due(trio.current_time())
+            blocked, lingering = await self._outgoing.overdue()
             for stream_id in blocked:
                 self._guard.stalled += 1
                 await self._give_up(stream_id, Codes.CANCEL)

@@ -406,6 +406,14 @@ async def test_what_cannot_be_served_is_refused(fields: Any, status: str) -> Non
         assert h2.idle is True
 
 
+async def test_a_websocket_that_is_refused_is_not_kept() -> None:
+    fields = (*WEBSOCKET[:-1], ("sec-websocket-version", "12"))
+    async with wired() as h2:
+        await h2.take(h2.headers(1, fields, end=False))
+        assert h2.status == {1: "400"}
+        assert h2.idle is True
+
+
 async def test_an_ended_websocket_leaves_no_stream_open() -> None:
     """As many as may be open at a time, one after the other, and some more."""
     async with wired(h2_max_concurrent_streams=3) as h2:
