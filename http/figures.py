@@ -168,7 +168,7 @@ def _evictions(gateway: Gateway) -> Metric:
         f"{_STREAM}evictions",
         "Connections that the server ended although their client wanted more.",
         ("reason",),
-        {("stalled",): gateway.guard.stalled}
+        {("stalled",): gateway.guard.stalled, ("silent",): gateway.guard.pulse.silent}
         | {(reason,): number for reason, number in reasons.items()},
     )
 

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable
 from contextlib import suppress
 from fcntl import ioctl
-from termios import TIOCOUTQ
+from termios import FIONREAD, TIOCOUTQ
 from typing import Final
 
 import trio
@@ -79,18 +79,26 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
             trio.BrokenResourceError: the peer took nothing for too long, and was cut off.
             trio.ClosedResourceError: the socket was closed meanwhile.
         """
-        left = _unacknowledged(self.socket)
+        left = self.outstanding()
         while True:
             with trio.move_on_after(self._patience):
                 await trio.lowlevel.wait_writable(self.socket)
                 return
-            still = _unacknowledged(self.socket)
+            still = self.outstanding()
             if still is None or left is None or still >= left:
                 break
             left = still
         self._stalled()
         self.abort()
         raise trio.BrokenResourceError("the peer takes nothing")
+
+    def outstanding(self) -> int | None:
+        """Bytes that the peer has not acknowledged; None where the system does not say."""
+        return _ask(self.socket, TIOCOUTQ)
+
+    def unread(self) -> int:
+        """Bytes that the peer has sent and nobody has read; 0 where the system does not say."""
+        return _ask(self.socket, FIONREAD) or 0
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send all of it (see :meth:`writable` for when it raises)."""
@@ -133,10 +141,10 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
         self.socket.close()
 
 
-def _unacknowledged(sock: trio.socket.SocketType) -> int | None:
-    """How many bytes the peer has not acknowledged; None where the system does not say."""
+def _ask(sock: trio.socket.SocketType, question: int) -> int | None:
+    """How many bytes there are of something; None where the system does not say."""
     try:
-        answer = ioctl(sock.fileno(), TIOCOUTQ, bytes(4))
+        answer = ioctl(sock.fileno(), question, bytes(4))
     except (OSError, ValueError):  # ValueError: it is closed
         return None
     return int(struct.unpack("i", answer)[0])

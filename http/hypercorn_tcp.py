@@ -43,7 +43,8 @@ class GuardedServer(TCPServer):
 
     Hypercorn 0.18 shields what it writes, so a client that reads nothing would hold its
     connection, and with it the server, past every grace period; and what it does not expect in
-    one connection ends the process. Here everything leaves through the one ``wire``.
+    one connection ends the process. Here everything leaves through the one ``wire``, and the
+    ``socket`` ends what is not taken.
     """
 
     wire: Wire
@@ -60,12 +61,12 @@ class GuardedServer(TCPServer):
         self._guard = guard_of(app)
         given: Any = stream  # Hypercorn says SSLStream for both
         plain = given.transport_stream if isinstance(given, trio.SSLStream) else given
-        self._socket = GuardedSocket(plain, self._guard.write_timeout, self._guard.has_stalled)
+        self.socket = GuardedSocket(plain, self._guard.write_timeout, self._guard.has_stalled)
 
     async def run(self) -> None:
         """Serve the connection to its end."""
-        keep_little(self._socket.socket)
-        self._guard.enter(self._socket, self.context)
+        keep_little(self.socket.socket)
+        self._guard.enter(self.socket, self.context)
         try:
             await self._serve()
         except* _FAULTS_OF_CLIENTS as faults:
@@ -73,30 +74,30 @@ class GuardedServer(TCPServer):
         except* Exception:  # noqa: BLE001 -- ends this connection, not the others
             _log.exception("a connection failed")
         finally:
-            self._guard.leave(self._socket)
+            self._guard.leave(self.socket)
             with trio.CancelScope(shield=True):
-                await self._socket.aclose()
+                await self.socket.aclose()
 
     async def _serve(self) -> None:
-        sock = self._socket.socket
+        sock = self.socket.socket
         client = parse_socket_addr(sock.family, sock.getpeername())
         server = parse_socket_addr(sock.family, sock.getsockname())
         alpn: str | None = "http/1.1"
         try:
             with trio.fail_after(min(_HANDSHAKE, self.config.ssl_handshake_timeout)):
-                client = await introduced(self._socket, client, self._guard.trusted)
+                client = await introduced(self.socket, client, self._guard.trusted)
                 secure = self._secured()
                 if secure is not None:
                     await secure.do_handshake()
                     alpn = secure.selected_alpn_protocol()
-        except (trio.BrokenResourceError, trio.TooSlowError):
+        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
             return
         except ProxyHeaderError as wrong:
             _log.info("a trusted proxy sent a wrong PROXY header: %s", wrong)
             return
         async with TaskGroup() as group:
             self._task_group = group
-            self.wire = Wire(self._socket, partial(group.spawn), secure)
+            self.wire = Wire(self.socket, partial(group.spawn), secure)
             self.protocol = ProtocolWrapper(
                 self.app,
                 self.config,
@@ -119,9 +120,9 @@ class GuardedServer(TCPServer):
     def _secured(self) -> "trio.SSLStream[GuardedSocket] | None":
         stream: Any = self.stream
         if not isinstance(stream, trio.SSLStream):
-            self.stream = cast(Any, self._socket)
+            self.stream = cast(Any, self.socket)
             return None
-        stream.transport_stream = self._socket
+        stream.transport_stream = self.socket
         return stream
 
     async def protocol_send(self, event: Event) -> None:
@@ -164,8 +165,10 @@ class GuardedServer(TCPServer):
                 await super().protocol_send(event)
                 return
             await self.wire.emptied()
-            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-                await self._socket.send_eof()
+            # Busy: the reader and the application end at once, and the other one does it.
+            gone = (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError)
+            with suppress(*gone):
+                await self.socket.send_eof()
             self.protocol = _Discard(self.protocol)
             await self.idle_task.restart(self._task_group, self._idle_timeout)
 

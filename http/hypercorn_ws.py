@@ -19,11 +19,13 @@ from wsproto.utilities import LocalProtocolError
 from incident_manager.http.hypercorn_h2 import GuardedH2
 from incident_manager.http.hypercorn_tcp import GuardedServer
 from incident_manager.http.stream_lane import StreamLane
+from incident_manager.http.transport import guard_of
 from incident_manager.http.websocket_writer import KEY, Lane, WebSocketWriter
 
 __all__ = ["BoundedWebSocket"]
 
 _EXTENSIONS = b"sec-websocket-extensions"
+_READ = (b"connection", b"sec-websocket-protocol")
 _PONGS = 64  # of so many pings that came at once each is answered, of more the last alone
 
 Put = Callable[[dict[str, Any]], Awaitable[None]]
@@ -42,7 +44,9 @@ class BoundedWebSocket(WSStream):
     """
 
     heard = 0.0
+    asked: float | None = None
     busy = False
+    _outstanding: int | None = None
     _over = False
     _lane: Lane | None = None
     _queue: "trio.MemorySendChannel[Any] | None" = None
@@ -58,7 +62,7 @@ class BoundedWebSocket(WSStream):
 
     async def _handle(self, event: Event) -> None:
         if isinstance(event, Request):
-            kept = [each for each in event.headers if each[0].lower() != _EXTENSIONS]
+            kept = [_ascii(each) for each in event.headers if each[0].lower() != _EXTENSIONS]
             state = Names({**event.state, **self._offer()})
             await super().handle(replace(event, headers=kept, state=state))
             self._watch_queue()
@@ -76,10 +80,8 @@ class BoundedWebSocket(WSStream):
         protocol = getattr(self.send, "__self__", None)
         if isinstance(protocol, GuardedH2):
             self._lane = StreamLane(protocol, self.stream_id)
-        elif isinstance(protocol, H11Protocol):
-            server = getattr(protocol.send, "__self__", None)
-            if isinstance(server, GuardedServer):
-                self._lane = server.wire
+        elif (server := self._server()) is not None:
+            self._lane = server.wire
         return {} if self._lane is None else {KEY: WebSocketWriter(self._lane, self._is_open)}
 
     def _is_open(self) -> bool:
@@ -91,9 +93,16 @@ class BoundedWebSocket(WSStream):
 
     async def app_send(self, message: Any) -> None:
         """Take what the application says; None when it has ended."""
-        if message is None and self._queue is not None:
-            self._queue.close()
+        if message is None:
+            guard_of(self.app).pulse.end(self)
+            if self._queue is not None:
+                self._queue.close()
         await super().app_send(message)
+
+    async def _accept(self, message: Any) -> None:
+        await super()._accept(message)
+        if message.get("subprotocol") is not None:  # others may not know how to answer
+            guard_of(self.app).pulse.begin(self)
 
     def _watch_queue(self) -> None:
         """Let nobody wait for room in the queue of an application that has ended, nor to say
@@ -189,3 +198,38 @@ class BoundedWebSocket(WSStream):
         if self._lane is not None and self._is_open():
             with suppress(LocalProtocolError):
                 self._lane.write(self.connection.send(Ping()))
+            self._outstanding = None
+
+    def is_slow(self) -> bool:
+        """Whether its client takes what is sent, or what it has sent is not being read."""
+        lane, server = self._lane, self._server()
+        if self.busy or lane is None or lane.size:
+            return True
+        if server is None:
+            return False
+        before, self._outstanding = self._outstanding, server.socket.outstanding()
+        left = self._outstanding
+        return server.socket.unread() > 0 or bool(left and (before is None or left < before))
+
+    def cut_off(self) -> None:
+        """Close the connection, or the stream of HTTP/2, as it is."""
+        server = self._server()
+        if server is not None:
+            server.socket.abort()
+        elif isinstance(self._lane, StreamLane):
+            self._lane.abandon()
+
+    def _server(self) -> GuardedServer | None:
+        """The connection, where it has this WebSocket alone."""
+        protocol = getattr(self.send, "__self__", None)
+        server = getattr(getattr(protocol, "send", None), "__self__", None)
+        alone = isinstance(protocol, H11Protocol) and isinstance(server, GuardedServer)
+        return server if alone else None
+
+
+def _ascii(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """A header as Hypercorn can read it: what it takes for ASCII without a look, must be."""
+    name, value = header
+    if name.lower() not in _READ or value.isascii():
+        return header
+    return name, value.decode("ascii", "replace").encode("ascii", "replace")

@@ -40,6 +40,10 @@ class StreamLane:
         """Send them after all that waits; no more than that where the stream has ended."""
         self._protocol.write_nowait(self._stream, data)
 
+    def abandon(self) -> None:
+        """Reset the stream."""
+        self._protocol.task_group.spawn(self._protocol.abandon, self._stream)
+
     def _buffer(self) -> BoundedBuffer | None:
         buffer = self._protocol.stream_buffers.get(self._stream)
         return buffer if isinstance(buffer, BoundedBuffer) else None

@@ -16,6 +16,7 @@ from hypercorn.trio.worker_context import WorkerContext
 
 from incident_manager.http.guarded_socket import GuardedSocket
 from incident_manager.http.proxies import NOBODY, Trust
+from incident_manager.http.pulse import Pulse
 
 __all__ = ["Guard", "Stream", "guard_of", "install", "missing"]
 
@@ -43,6 +44,7 @@ _RELIED_ON: Final = (
     "hypercorn.protocol.ws_stream:WSStream._send_wsproto_event",
     "hypercorn.protocol.ws_stream:WSStream._send_error_response",
     "hypercorn.protocol.ws_stream:WSStream.app_send",
+    "hypercorn.protocol.ws_stream:WSStream._accept",
     "hypercorn.protocol.h2:BUFFER_HIGH_WATER",
     "hypercorn.protocol.h2:BUFFER_LOW_WATER",
     "hypercorn.protocol.h2:BufferCompleteError",
@@ -66,14 +68,20 @@ class Guard:
 
     ``write_timeout`` is how long, in seconds, a write may make no progress: whoever takes nothing
     for so long is cut off, and ``stalled`` counts them. Who is ``trusted`` is believed for whom it
-    speaks (a PROXY header).
+    speaks (a PROXY header). The ``pulse`` watches over clients of WebSockets.
     """
 
-    __slots__ = ("_begun", "_context", "_sockets", "stalled", "trusted", "write_timeout")
+    __slots__ = ("_begun", "_context", "_sockets", "pulse", "stalled", "trusted", "write_timeout")
 
-    def __init__(self, write_timeout: float = math.inf, trusted: Trust = NOBODY) -> None:
+    def __init__(
+        self,
+        write_timeout: float = math.inf,
+        trusted: Trust = NOBODY,
+        pulse: Pulse | None = None,
+    ) -> None:
         self.write_timeout = write_timeout
         self.trusted = trusted
+        self.pulse = Pulse() if pulse is None else pulse
         self.stalled = 0
         self._sockets: set[GuardedSocket] = set()
         self._begun = trio.Event()

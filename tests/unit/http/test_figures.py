@@ -36,7 +36,7 @@ async def test_what_may_happen_is_there_before_it_does() -> None:
     assert sizes["llm_incident_manager_graphql_errors"] == len(ErrorCode)
     assert sizes["lim_actor_up"] == sizes["lim_actor_restarts"] == len(ACTORS)
     assert sizes["lim_stream_resumes"] == 2
-    assert sizes["lim_stream_evictions"] == 3
+    assert sizes["lim_stream_evictions"] == 4
     assert all(sample.value == 0 for sample in found["lim_stream_evictions"].samples)
 
 

@@ -1,0 +1,114 @@
+"""The pulse: who is asked, who is gone, and who is only slow."""
+
+import trio
+import trio.testing
+from hypothesis import given
+from hypothesis import strategies as st
+
+from incident_manager.http.pulse import Pulse, Verdict, look
+from incident_manager.supervision import open_supervisor
+
+
+class Client:
+    """A client of whom the test says what it does."""
+
+    def __init__(self, *, heard: float = 0.0, slow: bool = False, answers: bool = True) -> None:
+        self.heard = heard
+        self.asked: float | None = None
+        self.slow = slow
+        self.answers = answers
+        self.pings = 0
+        self.gone = trio.Event()
+
+    def ping(self) -> None:
+        self.pings += 1
+        if self.answers:
+            self.heard = trio.current_time()
+
+    def is_slow(self) -> bool:
+        return self.slow
+
+    def cut_off(self) -> None:
+        self.gone.set()
+
+
+def test_who_was_heard_of_lately_is_left_alone() -> None:
+    assert look(Client(heard=10.0), 24.9, 15.0, 20.0) is Verdict.WAIT
+    assert look(Client(heard=10.0), 25.0, 15.0, 20.0) is Verdict.PING
+
+
+def test_an_answer_begins_the_time_anew() -> None:
+    client = Client(heard=31.0)
+    client.asked = 30.0
+    assert look(client, 45.0, 15.0, 20.0) is Verdict.WAIT
+    assert client.asked is None
+
+
+def test_who_does_not_answer_in_time_is_gone() -> None:
+    client = Client(heard=10.0)
+    client.asked = 30.0
+    assert look(client, 49.9, 15.0, 20.0) is Verdict.WAIT
+    assert look(client, 50.0, 15.0, 20.0) is Verdict.GONE
+
+
+def test_who_is_slow_has_its_time_anew() -> None:
+    client = Client(heard=10.0, slow=True)
+    client.asked = 30.0
+    assert look(client, 50.0, 15.0, 20.0) is Verdict.WAIT
+    client.slow = False
+    assert look(client, 69.9, 15.0, 20.0) is Verdict.WAIT
+    assert look(client, 70.0, 15.0, 20.0) is Verdict.GONE
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.1, 5.0), st.booleans()), max_size=60),
+    st.floats(1.0, 10.0),
+    st.floats(1.0, 10.0),
+)
+def test_nobody_is_gone_before_interval_and_patience_are_over(
+    steps: list[tuple[float, bool]], interval: float, patience: float
+) -> None:
+    client, now = Client(), 0.0
+    for pause, speaks in steps:
+        now += pause
+        if speaks:
+            client.heard = now
+        verdict = look(client, now, interval, patience)
+        if verdict is Verdict.PING:
+            client.asked = now
+        if verdict is Verdict.GONE:
+            assert now - client.heard >= interval + patience
+            return
+
+
+async def test_the_actor_asks_and_cuts_off(autojump_clock: trio.testing.MockClock) -> None:
+    pulse = Pulse(15.0, 20.0)
+    there, away, slow = Client(), Client(answers=False), Client(answers=False, slow=True)
+    async with open_supervisor("root", pulse.children()) as supervisor:
+        for client in (there, away, slow):
+            pulse.begin(client)
+        began = trio.current_time()
+        await away.gone.wait()
+        assert 35.0 <= trio.current_time() - began <= 37.0
+        assert (len(pulse), pulse.silent) == (2, 1)
+        assert away.pings == 1
+        slow.slow = False
+        await slow.gone.wait()
+        assert not there.gone.is_set()
+        assert there.pings >= 2
+        pulse.end(there)
+        pulse.end(there)
+        assert len(pulse) == 0
+        assert pulse.statistics() == {"clients": 0, "pings": pulse.pings, "silent": 2}
+        assert "pulse" in str(supervisor.tree.snapshot())
+
+
+async def test_without_an_interval_nobody_is_asked(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    pulse = Pulse(0.0, 1.0)
+    client = Client(answers=False)
+    async with open_supervisor("root", pulse.children()):
+        pulse.begin(client)
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(pulse) == 0
