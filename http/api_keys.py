@@ -30,6 +30,7 @@ _LENGTH: Final = 43  # digits of base 62 for 32 bytes
 _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,62}[A-Za-z0-9])?")
 _KEY: Final = re.compile(rf"lim_({_NAME.pattern})_([0-9A-Za-z]{{{_LENGTH}}})")
 _HASH: Final = re.compile(r"sha256:([0-9a-f]{64})")
+_PREFIX: Final = "api-key:"
 _NOBODY: Final = bytes(32)
 
 
@@ -47,11 +48,11 @@ class ApiKey:
     def principal(self) -> Principal:
         """Who bears the key. The prefix keeps it from being taken for the subject of a token."""
         return Principal(
-            name=f"api-key:{self.name}",
+            name=f"{_PREFIX}{self.name}",
             role=self.role,
             expires_at=self.expires_at,
             selectors=self.selectors,
-            api_key=self.name,
+            api_key=self.digest.hex(),
         )
 
     def entry(self) -> str:
@@ -163,7 +164,7 @@ class ApiKeys:
 
     def holds(self, principal: Principal) -> bool:
         """Whether the key that ``principal`` came by is good still, and gives the same."""
-        key = self._keys.get(principal.api_key or "")
+        key = self._keys.get(principal.name.removeprefix(_PREFIX))
         return key is not None and key.principal == principal
 
     def verify(self, text: str) -> Principal:

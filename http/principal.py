@@ -34,7 +34,7 @@ class Principal:
     """Who is asking, for as long as ``expires_at`` (seconds of the Unix epoch; None: for ever).
 
     ``selectors`` are the labels that this principal is confined to; empty: to none. ``api_key`` is
-    the name of the API key that it came by; None: by a token.
+    the hash of the API key that it came by; None: by a token.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Principal:
     expires_at: float | None = None
     selectors: Mapping[str, str] = field(factory=lambda: MappingProxyType({}))
     anonymous: bool = False
-    api_key: str | None = None
+    api_key: str | None = field(default=None, repr=False)
 
     def require(self, role: Role) -> None:
         """Raise AuthError (FORBIDDEN) unless this principal has ``role`` or a greater one."""

@@ -3,6 +3,7 @@ import hashlib
 import hmac
 import json
 import time
+from pathlib import Path
 
 import jwt
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from incident_manager.actors.errors import ErrorCode, Refused
+from incident_manager.http.api_key_file import rewriting
+from incident_manager.http.api_keys import new_key
 from incident_manager.http.auth import (
     ANONYMOUS,
     Authenticator,
@@ -282,3 +285,75 @@ def test_any_claims_give_a_principal_or_an_auth_error(claims: dict[str, object])
     assert principal.role in Role
     assert principal.expires_at is not None
     assert principal.expires_at > time.time() - 60
+
+
+def configured(**auth: object) -> Authenticator:
+    return Authenticator.from_settings(Settings(auth=AuthSettings(**auth)))  # type: ignore[arg-type]
+
+
+def test_only_what_is_configured_is_taken() -> None:
+    text, key = new_key("ci", Role.VIEWER)
+    keys = configured(api_keys={"ci": key.entry()})
+    assert not keys.open
+    assert keys.authenticate(Credentials(None, text)).name == "api-key:ci"
+    assert code(None, keys) == "UNAUTHENTICATED"
+    assert code(f"Bearer {token()}", keys) == "UNAUTHORIZED"
+    both = configured(api_keys={"ci": key.entry()}, jwt_secret=SECRET)
+    assert both.authenticate(Credentials(f"Bearer {token()}", text)).name == "api-key:ci"
+    assert both.authenticate(Credentials(f"Bearer {token()}")).name == "ann"
+    # Where no API keys are configured one says nothing.
+    assert AUTH.authenticate(Credentials(f"Bearer {token()}", text)).name == "ann"
+    with pytest.raises(AuthError) as caught:
+        AUTH.authenticate(Credentials(None, text))
+    assert caught.value.code is ErrorCode.UNAUTHENTICATED
+
+
+def test_an_api_key_with_selectors_is_refused_too() -> None:
+    text, key = new_key("ci", Role.VIEWER, selectors={"tenant": "acme"})
+    auth = AuthSettings(api_keys={"ci": key.entry()})
+    shown = Credentials(None, text)
+    with pytest.raises(AuthError) as caught:
+        Authenticator.from_settings(Settings(auth=auth)).authenticate(shown)
+    assert caught.value.code is ErrorCode.FORBIDDEN
+    confining = Authenticator.from_settings(Settings(auth=auth), confines=True)
+    assert confining.authenticate(shown).selectors == {"tenant": "acme"}
+
+
+def test_files_are_read_at_the_start_and_on_reload(tmp_path: Path) -> None:
+    file, changes = tmp_path / "keys.toml", []
+    auth = configured(api_keys_file=str(file))
+    auth.on_change = lambda: changes.append(1)
+    with rewriting(file) as keys:
+        text, keys["ci"] = new_key("ci", Role.VIEWER)
+    auth.reload()
+    principal = auth.authenticate(Credentials(None, text))
+    assert not auth.revoked(principal)
+    assert not auth.revoked(Principal(name="ann", role=Role.VIEWER))
+    file.write_text("no TOML")
+    auth.reload()
+    assert auth.authenticate(Credentials(None, text)) == principal
+    file.unlink()
+    auth.reload()
+    assert auth.revoked(principal)
+    assert len(changes) == 2
+    assert [spec.id for spec in auth.children()] == ["api_keys"]
+    assert configured(jwt_secret=SECRET).children() == ()
+
+
+def test_files_that_cannot_be_used_stop_the_start(tmp_path: Path) -> None:
+    (tmp_path / "bad").write_text("hunter2")
+    _, key = new_key("ci", Role.VIEWER)
+    with rewriting(tmp_path / "keys.toml") as keys:
+        keys["ci"] = key
+    for auth, message in (
+        ({"jwt_public_key": str(tmp_path / "no")}, "auth.jwt_public_key: cannot read"),
+        ({"jwt_public_key": str(tmp_path / "bad")}, "holds no public key"),
+        ({"api_keys_file": str(tmp_path / "bad")}, "auth.api_keys_file is not TOML"),
+        (
+            {"api_keys_file": str(tmp_path / "keys.toml"), "api_keys": {"ci": key.entry()}},
+            "has 'ci', which auth.api_keys has too",
+        ),
+    ):
+        with pytest.raises(SettingsError, match=message) as caught:
+            configured(**auth)
+        assert "hunter2" not in str(caught.value)
