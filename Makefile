@@ -45,9 +45,19 @@ bench: $(STAMP) ## measure the server (ARGS=--quick)
 soak: $(STAMP) ## a hundred rounds of kill -9
 	LIM_TEST_KILL_ROUNDS=100 $(BIN)/python -m pytest -q tests/system/test_kill.py $(ARGS)
 
-fuzz: $(STAMP) ## the properties, and requests to REST, with many more examples
+FUZZ_SECONDS ?= 600
+ATHERIS := .cache/fuzz/.stamp-installed
+
+fuzz: $(STAMP) $(ATHERIS) ## parsers by coverage (FUZZ_SECONDS=600), properties and REST with more examples
+	.cache/fuzz/bin/python tests/fuzz/run.py .cache/fuzz $(FUZZ_SECONDS)
 	$(BIN)/python -m pytest -q tests/unit --hypothesis-profile=fuzz $(ARGS)
 	LIM_TEST_FUZZ_EXAMPLES=1000 $(BIN)/python -m pytest -q tests/system/test_schemathesis.py $(ARGS)
+
+$(ATHERIS): pyproject.toml tests/fuzz/requirements.txt
+	$(PYTHON) -m venv .cache/fuzz
+	.cache/fuzz/bin/python -m pip install --quiet --disable-pip-version-check --editable . \
+	  --requirement tests/fuzz/requirements.txt
+	@touch $@
 
 AUTOBAHN := .cache/autobahn/.stamp-installed
 autobahn: $(AUTOBAHN) ## install the Autobahn|Testsuite for test-all (needs Python 2.7)
