@@ -34,16 +34,13 @@ def fuzz_all(directory: Path, seconds: int) -> bool:
         if done.returncode:
             failed.append(name)
             print(*said.splitlines()[-LAST_LINES:], sep="\n")
-        figures = (
-            f"{_last(said, r'number_of_executed_units: (\d+)')} executions,"
-            f" {_last(said, r'cov: (\d+)')} places covered, {_last(said, r'peak_rss_mb: +(\d+)')} MB"
+        executions, covered, peak = (
+            (re.findall(form, said) or ["?"])[-1]
+            for form in (r"executed_units: (\d+)", r"cov: (\d+)", r"peak_rss_mb: +(\d+)")
         )
+        figures = f"{executions} executions, {covered} places covered, {peak} MB"
         print(f"{name}: {figures}, {'FAILED' if done.returncode else 'nothing found'}", flush=True)
     return not failed
-
-
-def _last(said: str, form: str) -> str:
-    return (re.findall(form, said) or ["?"])[-1]
 
 
 def fuzz_one(directory: Path, seconds: int, name: str) -> None:
