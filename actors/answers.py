@@ -8,8 +8,9 @@ from attrs import field, frozen
 from incident_manager.actors.decision import Outcome
 from incident_manager.actors.errors import ErrorCode, Refused
 from incident_manager.actors.model import Ack, Incident, Micros
+from incident_manager.actors.redaction import Redaction, redact_incident
 
-__all__ = ["ANSWER_LIFETIME", "Caller", "IdempotencyKey", "Result", "decode", "encode"]
+__all__ = ["ANSWER_LIFETIME", "Caller", "IdempotencyKey", "Result", "decode", "encode", "redact"]
 
 ANSWER_LIFETIME: Micros = 24 * 3600 * 1_000_000
 """How long the answer of an idempotency key is kept (contract, section 5)."""
@@ -78,3 +79,15 @@ def _load(stored: _Stored) -> Result:
     outcome = stored.ack or stored.incident
     assert outcome is not None  # noqa: S101 -- one of the three is always stored
     return outcome
+
+
+def redact(body: bytes, redaction: Redaction) -> bytes:
+    """A stored answer without what a redaction takes away of its incident."""
+    return encode(
+        tuple(
+            redact_incident(each, redaction)
+            if isinstance(each, Incident) and each.id == redaction.incident_id
+            else each
+            for each in decode(body)
+        )
+    )

@@ -22,6 +22,7 @@ __all__ = [
     "CreateIncident",
     "EscalateIncident",
     "LinkIncidents",
+    "RedactIncident",
     "ReopenIncident",
     "ResolveIncident",
     "SubmitAlert",
@@ -156,6 +157,20 @@ class ReopenIncident:
     expected_version: int | None = None
 
 
+@frozen
+class RedactIncident:
+    """Take away what is stored of an incident: ``scope`` (empty: all of it), and values of labels.
+
+    ``label_patterns`` are globs of the names of labels.
+    """
+
+    id: str
+    reason: str
+    scope: tuple[str, ...] = ()
+    label_patterns: tuple[str, ...] = ()
+    expected_version: int | None = None
+
+
 Command = (
     SubmitAlert
     | CreateIncident
@@ -168,4 +183,5 @@ Command = (
     | ResolveIncident
     | CloseIncident
     | ReopenIncident
+    | RedactIncident
 )

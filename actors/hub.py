@@ -97,6 +97,11 @@ class Hub:
             self.head = head
         self._news.set()
 
+    def forget(self, upto: int) -> None:
+        """Keep nothing of the events up to an offset: the journal has changed them."""
+        self._ring.clear()
+        self._projections.forget(upto)
+
     def recent(self, offset: int, limit: int) -> list[Record] | None:
         """Records after an offset from memory, or None where only the journal has them."""
         return self._ring.after(offset, limit)

@@ -7,12 +7,15 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from attrs import fields_dict
+
 from incident_manager.actors import commands as c
 from incident_manager.actors.alerting import alert_needs, decide_alert, scope_of
 from incident_manager.actors.decision import Context, Decision, found, succeed
 from incident_manager.actors.errors import ErrorCode, Refused
 from incident_manager.actors.journal.base import Needs
 from incident_manager.actors.model import Comment, Incident, Record, Resolution, fingerprint
+from incident_manager.actors.redaction import Redaction, Scope, redact_incident
 from incident_manager.actors.state import WorkingSet
 from incident_manager.actors.vocabulary import (
     ACTIVE_STATES,
@@ -227,6 +230,22 @@ def _reopen(state: WorkingSet, command: c.ReopenIncident, ctx: Context) -> Decis
     return _one(record)
 
 
+def _redact(state: WorkingSet, command: c.RedactIncident, ctx: Context) -> Decision:
+    incident = found(state, ctx, command.id, command.expected_version)
+    unknown = [each for each in command.scope if each.upper() not in Scope.__members__]
+    if unknown:
+        known = ", ".join(Scope.__members__)
+        raise Refused(
+            ErrorCode.BAD_USER_INPUT, f"fields has {unknown[0]!r}; known are {known}", "fields"
+        )
+    scope = frozenset(Scope[each.upper()] for each in command.scope) or frozenset(Scope)
+    redaction = Redaction(incident.id, scope, command.label_patterns)
+    after = redact_incident(incident, redaction)
+    changes = {name: getattr(after, name) for name in fields_dict(Incident)}
+    record = succeed(ctx, state.head, Kind.REDACT, incident, changes=changes, reason=command.reason)
+    return Decision((record,), _one(record).outcome, (redaction,))
+
+
 _DECIDERS: Mapping[type, Callable[[WorkingSet, Any, Context], Decision]] = {
     c.SubmitAlert: decide_alert,
     c.CreateIncident: _create,
@@ -239,4 +258,5 @@ _DECIDERS: Mapping[type, Callable[[WorkingSet, Any, Context], Decision]] = {
     c.ResolveIncident: _resolve,
     c.CloseIncident: _close,
     c.ReopenIncident: _reopen,
+    c.RedactIncident: _redact,
 }

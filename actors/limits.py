@@ -117,6 +117,8 @@ LIMITS: Final[Mapping[str, tuple[str, Limit]]] = {
     "notes": ("notes", _LONG),
     "root_cause": ("rootCause", _LONG),
     "reason": ("reason", Text(1, 1024)),
+    "scope": ("fields", Each(16, Text(1, 32))),
+    "label_patterns": ("labels", Each(64, Text(1, 128))),
 }
 """Attribute of a command -> its name in the contract, and its limit."""
 

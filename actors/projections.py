@@ -39,6 +39,7 @@ class Projections:
         self._kept: dict[tuple[int, Shape], bytes] = {}
         self._fresh: dict[tuple[int, Shape], tuple[float, bytes]] = {}
         self._pending: dict[tuple[int, Shape], _Pending] = {}
+        self._forgotten = 0
         self.made = 0
 
     def flat(self, shape: Shape, record: Record, epoch: str) -> bytes:
@@ -48,7 +49,8 @@ class Projections:
         if payload is None:
             self.made += 1
             payload = self._projector.project(shape, record, f"{epoch}:{record.offset}")
-            self._keep(key, payload)
+            if record.offset > self._forgotten:
+                self._keep(key, payload)
         return payload
 
     async def deep(self, shape: Shape, record: Record, epoch: str) -> bytes:
@@ -69,7 +71,8 @@ class Projections:
         try:
             payload = await self._projector.project_deep(shape, record, f"{epoch}:{record.offset}")
             pending.payload = payload
-            self._fresh[key] = (trio.current_time() + SHARED, payload)
+            if record.offset > self._forgotten:
+                self._fresh[key] = (trio.current_time() + SHARED, payload)
         finally:
             del self._pending[key]
             pending.done.set()
@@ -86,6 +89,15 @@ class Projections:
             del self._fresh[oldest]
         found = self._fresh.get(key)
         return None if found is None else found[1]
+
+    def forget(self, upto: int) -> None:
+        """Keep none of the events up to an offset, and none that is made of them from now on:
+        somebody may still have at hand what they said before.
+        """
+        self._forgotten = max(self._forgotten, upto)
+        self._kept.clear()
+        self._fresh.clear()
+        self._size = 0
 
     def _keep(self, key: tuple[int, Shape], payload: bytes) -> None:
         self._kept[key] = payload

@@ -29,6 +29,7 @@ from incident_manager.actors.lifecycle import decide, needs
 from incident_manager.actors.limits import check
 from incident_manager.actors.mailbox import Mailbox
 from incident_manager.actors.model import Micros, Record
+from incident_manager.actors.redaction import Redaction
 from incident_manager.actors.state import WorkingSet
 from incident_manager.supervision import Child
 
@@ -96,6 +97,7 @@ class _Settled:
     results: tuple[Result, ...] | Refused
     records: tuple[Record, ...] = ()
     stored: Answer | None = None
+    redactions: tuple[Redaction, ...] = ()
     replayed: bool = False
 
     def outcome(self, cursor: Cursor) -> Answered | Refused:
@@ -113,7 +115,8 @@ class Registry:
     """The handle of the registry: it outlives the actor, and so does its mailbox.
 
     ``announce`` is called with every batch that is durably written, and with no records and the
-    head after a (re)start.
+    head after a (re)start. ``forget`` is called with the
+    head where stored events were redacted.
     """
 
     def __init__(
@@ -122,6 +125,7 @@ class Registry:
         announce: Callable[[int, Sequence[Record]], None],
         *,
         window: Micros,
+        forget: Callable[[int], None] = lambda _: None,
         clock: Callable[[], Micros] = wall_clock,
         mailbox: int = 1024,
         batch: int = 512,
@@ -129,6 +133,7 @@ class Registry:
         self._journal = journal
         self._announce = announce
         self._window = window
+        self._forget = forget
         self._clock = clock
         self._batch = batch
         self._mailbox = Mailbox[_Request](mailbox)
@@ -212,9 +217,10 @@ class Registry:
             settled = [self._settle(state, r, now) for r in batch if not r.abandoned]
             records = tuple(record for one in settled for record in one.records)
             stored = tuple(one.stored for one in settled if one.stored is not None)
+            redactions = tuple(each for one in settled for each in one.redactions)
             if records or stored:
                 head = state.head - len(records)
-                await self._journal.append(Append(head, records, stored))
+                await self._journal.append(Append(head, records, stored, redactions))
         except JournalUnavailable as failure:
             known = failure.written is False
             for request in batch:
@@ -228,11 +234,17 @@ class Registry:
                 request.answer(Unavailable("Another writer was faster.", known=True))
             raise _Reload from failure
         state.adopt()
-        if records:
+        if redactions:
+            # Nobody shall find the old text in memory: what is needed comes from the journal.
+            self._forget(state.head)
+            self._announce(state.head, ())
+        elif records:
             self._announce(state.head, records)
         cursor = Cursor(epoch, state.head)
         for one in settled:
             one.request.answer(one.outcome(cursor))
+        if redactions:
+            raise _Reload
 
     async def _learn(self, state: WorkingSet, batch: list[_Request], now: Micros) -> None:
         """Load what the batch needs and the working set does not hold."""
@@ -259,6 +271,7 @@ class Registry:
                 return _Settled(request, answers.decode(kept.body), replayed=True)
         results: list[Result] = []
         records: list[Record] = []
+        redactions: list[Redaction] = []
         for command in request.commands:
             if isinstance(command, Refused):
                 results.append(command)
@@ -272,13 +285,14 @@ class Registry:
             for record in decision.records:
                 state.evolve(record)
             records += decision.records
+            redactions += decision.redactions
             results.append(decision.outcome)
         stored = None
         if key is not None:
             body = answers.encode(tuple(results))
             stored = Answer(key.name, key.digest, body, now + ANSWER_LIFETIME)
             state.remember(stored)
-        return _Settled(request, tuple(results), tuple(records), stored)
+        return _Settled(request, tuple(results), tuple(records), stored, tuple(redactions))
 
     def _context(self, caller: Caller, now: Micros, ids: tuple[str, str]) -> Context:
         return Context(

@@ -31,9 +31,7 @@ class Ring:
             if self._records and record.offset <= self._records[-1].offset:
                 continue
             if self._records and record.offset != self._records[-1].offset + 1:
-                self._records.clear()
-                self._weights.clear()
-                self._weight = 0
+                self.clear()
             weight = record_weight(record)
             self._records.append(record)
             self._weights.append(weight)
@@ -41,6 +39,12 @@ class Ring:
         while len(self._records) > self.capacity or self._weight > self.budget:
             self._records.popleft()
             self._weight -= self._weights.popleft()
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._records.clear()
+        self._weights.clear()
+        self._weight = 0
 
     def after(self, offset: int, limit: int) -> list[Record] | None:
         """At most ``limit`` records that follow ``offset``; None if the ring does not reach back.

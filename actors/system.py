@@ -99,7 +99,9 @@ async def open_system(
     made = projector(keeper)
     projections = Projections(made)
     hub = Hub(keeper, projections, latency=Deliveries(clock))
-    registry = Registry(keeper, hub.announce, window=settings.window, clock=clock)
+    registry = Registry(
+        keeper, hub.announce, window=settings.window, forget=hub.forget, clock=clock
+    )
     connections = DynamicSupervisor("connections", shutdown=5.0)
     specs = [
         ChildSpec("journal", keeper.run, kind="journal", shutdown=0),

@@ -131,6 +131,7 @@ _DONE = {
     Kind.ACKNOWLEDGE: "Acknowledged",
     Kind.ASSIGN: "Assigned again",
     Kind.ESCALATE: "Escalated",
+    Kind.REDACT: "Redacted",
 }
 
 

@@ -29,6 +29,7 @@ from incident_manager.http.rest import (
     comments,
     events,
     incidents,
+    redact,
     timeline,
 )
 from incident_manager.http.rest.conditional import conditional
@@ -92,6 +93,7 @@ ROUTES: Final = (
     Route("POST", f"{_INCIDENT}/comments", Role.RESPONDER, comments.add, comments.ADD),
     Route("GET", f"{_INCIDENT}/timeline", Role.VIEWER, timeline.listing, timeline.LISTING),
     Route("GET", "/v1/events", Role.VIEWER, events.listing, events.LISTING),
+    Route("POST", f"{_INCIDENT}/redact", Role.ADMIN, redact.redact, redact.REDACT),
     Route("GET", "/v1/audit", Role.ADMIN, audit.listing, audit.LISTING),
     Route("GET", "/v1/openapi.json", Role.VIEWER, describe, DESCRIPTION),
     # What an operation needs beyond that is the schema's to say.

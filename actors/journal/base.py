@@ -20,6 +20,7 @@ from incident_manager.actors.journal.reads import (
     SortField,
 )
 from incident_manager.actors.model import Incident, KeyState, Micros, Record
+from incident_manager.actors.redaction import Redaction
 
 __all__ = [
     "Answer",
@@ -116,11 +117,15 @@ class Loaded:
 
 @frozen
 class Append:
-    """One transaction: the records after ``expected_head``, in order, and new answers."""
+    """One transaction: the records after ``expected_head``, in order, and new answers.
+
+    ``redactions`` are applied to all that is stored then, the batch's own records included.
+    """
 
     expected_head: int
     records: tuple[Record, ...]
     answers: tuple[Answer, ...] = ()
+    redactions: tuple[Redaction, ...] = ()
 
 
 @frozen

@@ -87,6 +87,8 @@ class MemoryJournal:
         for record in batch.records:
             store.take(record)
         store.answers.update((answer.key, answer) for answer in batch.answers)
+        for redaction in batch.redactions:
+            store.redact(redaction)
 
     async def read_after(self, offset: int, limit: int) -> Chunk:
         """See the port."""

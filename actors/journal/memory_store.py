@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from attrs import evolve, field, frozen
 
+from incident_manager.actors import answers
 from incident_manager.actors.audit import AuditEntry, audit_of
 from incident_manager.actors.journal.base import Answer, Bounds, FingerprintKey, SourceKey
 from incident_manager.actors.model import (
@@ -15,6 +16,14 @@ from incident_manager.actors.model import (
     Micros,
     Record,
     key_state,
+)
+from incident_manager.actors.redaction import (
+    Redaction,
+    redact_alert,
+    redact_comment,
+    redact_incident,
+    redact_line,
+    redact_record,
 )
 from incident_manager.actors.timeline import TimelineEntry, timeline_entries
 
@@ -102,6 +111,28 @@ class MemoryStore:
         if record.related_id is not None:
             beside.links.setdefault(record.related_id, record.offset)
             self.beside[record.related_id].links.setdefault(incident.id, record.offset)
+
+    def redact(self, redaction: Redaction) -> None:
+        """Take away what is held of an incident."""
+        owner, oldest = redaction.incident_id, self.oldest
+        incident, beside = self.incidents[owner], self.beside[owner]
+        self.incidents[owner] = redact_incident(incident, redaction)
+        for alert in list(beside.alerts.values()):
+            self.alerts[alert.id] = beside.alerts[alert.id] = redact_alert(alert, redaction)
+        for comment in list(beside.comments.values()):
+            beside.comments[comment.id] = redact_comment(comment, redaction)
+        lines: dict[tuple[int, int], TimelineEntry] = {}
+        for place, record in enumerate(self.records):
+            if record.incident is not None and record.incident.id == owner:
+                self.records[place] = changed = redact_record(record, redaction)
+                for number, entry in enumerate(timeline_entries(changed)):
+                    lines[record.offset, number] = entry
+        beside.timeline[:] = [
+            (offset, number, redact_line(entry) if offset < oldest else lines[offset, number])
+            for offset, number, entry in beside.timeline
+        ]
+        for key, answer in self.answers.items():
+            self.answers[key] = evolve(answer, body=answers.redact(answer.body, redaction))
 
     def active_since(self, place: FingerprintKey, since: Micros) -> tuple[str, ...]:
         """The active incidents of a fingerprint created at or after ``since``, the newest first."""

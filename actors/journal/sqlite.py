@@ -7,7 +7,7 @@ to date, so that opening replays nothing, however many events there are.
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +15,13 @@ import structlog
 import trio
 
 from incident_manager.actors.audit import AuditEntry
-from incident_manager.actors.journal import sqlite_audit, sqlite_beside, sqlite_read, sqlite_write
+from incident_manager.actors.journal import (
+    sqlite_audit,
+    sqlite_beside,
+    sqlite_read,
+    sqlite_redact,
+    sqlite_write,
+)
 from incident_manager.actors.journal.base import (
     Append,
     Bounds,
@@ -77,6 +83,7 @@ class SqliteJournal:
         self._read_limit = trio.CapacityLimiter(len(readers))
         self._closed = False
         self._loaded_at: Micros = 0
+        self._scrub_due = sqlite_redact.scrub_due(writer)
 
     @property
     def location(self) -> str:
@@ -100,6 +107,10 @@ class SqliteJournal:
             rows = sqlite_write.rows_of(batch)
             with write_transaction(connection, self._where):
                 sqlite_write.write(connection, batch.expected_head, rows)
+                for redaction in batch.redactions:
+                    sqlite_redact.redact(connection, redaction)
+            if batch.redactions:
+                self._scrub(connection)
 
         await self._write(work)
 
@@ -225,8 +236,16 @@ class SqliteJournal:
         def work(connection: sqlite3.Connection) -> None:
             with write_transaction(connection, self._where):
                 connection.execute(_PROBE)
+            if self._scrub_due:
+                self._scrub(connection)
 
         await self._write(work)
+
+    def _scrub(self, connection: sqlite3.Connection) -> None:
+        """The change stands already: what fails here, or must wait, is tried with each probe."""
+        self._scrub_due = True
+        with suppress(sqlite3.OperationalError):
+            self._scrub_due = not sqlite_redact.scrub(connection)
 
     async def _write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         self._check_open()

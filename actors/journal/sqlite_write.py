@@ -23,7 +23,7 @@ from incident_manager.actors.journal.sqlite_search import follow
 from incident_manager.actors.model import Alert, Incident, Micros, Record, key_state
 from incident_manager.actors.timeline import timeline_entries
 
-__all__ = ["Rows", "alert_row", "incident_row", "rows_of", "trim", "write"]
+__all__ = ["Rows", "alert_row", "incident_row", "put_incident", "rows_of", "trim", "write"]
 
 _Values = Sequence[object]
 
@@ -134,14 +134,14 @@ def write(connection: sqlite3.Connection, expected_head: int, rows: Rows) -> Non
         connection.execute(_ALERT, row)
         new |= alert_rows(alert)
     for incident, row in rows.incidents:
-        before = _put_incident(connection, incident, row)
+        before = put_incident(connection, incident, row)
         if before is not None:
             old |= incident_rows(before)
         new |= incident_rows(incident)
     change_facets(connection, old, new)
 
 
-def _put_incident(
+def put_incident(
     connection: sqlite3.Connection, incident: Incident, row: _Values
 ) -> Incident | None:
     """Write an incident and what search knows of it; returns it as it was before."""

@@ -374,3 +374,18 @@ async def test_its_figures_are_in_the_tree(nursery: trio.Nursery) -> None:
         "projections": 3,
     }
     assert {name: figures[name] for name in expected} == expected
+
+
+async def test_what_it_forgets_it_reads_from_the_journal(nursery: trio.Nursery) -> None:
+    table = Table()
+    await table.start(nursery)
+    await table.publish(*make_history(3))
+    assert table.hub.recent(0, 9) == list(make_history(3))
+    reads = table.faults.calls.count("read_after")
+    table.hub.forget(3)
+    assert table.hub.recent(0, 9) is None
+    seat = table.seat()
+    assert table.hub.join(seat)
+    await table.publish(make_record(4), known=False)
+    assert seat.position == 4
+    assert table.faults.calls.count("read_after") > reads

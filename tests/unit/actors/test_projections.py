@@ -141,3 +141,21 @@ async def test_a_deep_failure_is_each_ones_own() -> None:
     assert sorted(failed) == ["a", "b", "c"]
     projector.broken.clear()
     assert await projections.deep(DEEP, ONE, "e")
+
+
+async def test_what_is_forgotten_is_made_anew_and_what_is_older_is_not_kept() -> None:
+    projector = FakeProjector()
+    projections = Projections(projector)
+    for record in (ONE, TWO):
+        projections.flat(FLAT, record, "e")
+        await projections.deep(DEEP, record, "e")
+    projections.forget(1)
+    for _ in range(2):
+        for record in (ONE, TWO):
+            projections.flat(FLAT, record, "e")
+            await projections.deep(DEEP, record, "e")
+    assert projector.made == {(FLAT, 1): 3, (DEEP, 1): 3, (FLAT, 2): 2, (DEEP, 2): 2}
+    projections.forget(0)  # never less than before
+    projections.flat(FLAT, ONE, "e")
+    projections.flat(FLAT, ONE, "e")
+    assert projector.made[FLAT, 1] == 5

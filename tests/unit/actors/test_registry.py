@@ -46,6 +46,7 @@ class Office:
     supervisor: Supervisor
     announced: list[tuple[int, int]]
     now: list[int]
+    forgotten: list[int]
     ended: dict[str, object] = field(factory=dict)
 
     async def ask(self, *commands: Command, key: IdempotencyKey | None = None) -> Answered:
@@ -82,6 +83,7 @@ async def open_office(
     store = MemoryStore() if store is None else store
     faults = Faults()
     announced: list[tuple[int, int]] = []
+    forgotten: list[int] = []
     now = [START]
 
     def announce(head: int, records: Sequence[Record]) -> None:
@@ -90,11 +92,17 @@ async def open_office(
     async with open_memory(store) as inner:
         journal = FaultyJournal(inner, faults)
         registry = Registry(
-            journal, announce, window=WINDOW, clock=lambda: now[0], mailbox=mailbox, batch=batch
+            journal,
+            announce,
+            window=WINDOW,
+            forget=forgotten.append,
+            clock=lambda: now[0],
+            mailbox=mailbox,
+            batch=batch,
         )
         specs = [ChildSpec("registry", registry.run, shutdown=0)]
         async with open_supervisor("root", specs, intensity=Intensity(99, 1.0)) as supervisor:
-            yield Office(registry, store, journal, faults, supervisor, announced, now)
+            yield Office(registry, store, journal, faults, supervisor, announced, now, forgotten)
 
 
 def title(number: int) -> c.SubmitAlert:
@@ -564,3 +572,47 @@ async def test_a_stale_head_that_is_only_said_is_survived() -> None:
         assert office.known("a")
         assert not (await office.ask(make_create(), key=KEY)).replayed
         assert len(office.records) == 1
+
+
+async def test_after_a_redaction_nothing_of_the_text_is_held() -> None:
+    async with open_office() as office:
+        secret = make_submit(title="Xanthippe", labels={"user": "Xanthippe"})
+        key = IdempotencyKey("once", "digest")
+        incident = ack_of(await office.ask(secret, key=key)).incident_id
+        assert incident is not None
+        redact = c.RedactIncident(incident, "asked for", ("title",), ("user",))
+        [after] = (await office.ask(redact)).results
+        assert isinstance(after, Incident)
+        assert (after.title, after.labels) == ("[redacted]", {"user": "[redacted]"})
+        assert office.forgotten == [2]
+        assert office.announced[2:] == [(2, 0), (2, 0)]  # and again when it begins anew
+        assert [each.kind for each in office.records] == [Kind.ALERT, Kind.REDACT]
+        assert office.records[0].incident is not None
+        assert office.records[0].incident.title == "[redacted]"
+        [commented] = (await office.ask(c.AddComment(incident, "done"))).results
+        assert isinstance(commented, Incident)
+        assert (commented.title, commented.version) == ("[redacted]", 3)
+        assert office.restarts == 0
+
+
+async def test_a_redaction_that_is_not_written_changes_nothing() -> None:
+    async with open_office() as office:
+        incident = ack_of(await office.ask(make_submit(title="Xanthippe"))).incident_id
+        assert incident is not None
+        office.faults.add("before", "append", refusing())
+        await office.note("lost", c.RedactIncident(incident, "asked for"))
+        assert office.known("lost")
+        assert office.forgotten == []
+        [commented] = (await office.ask(c.AddComment(incident, "still there"))).results
+        assert isinstance(commented, Incident)
+        assert commented.title == "Xanthippe"
+
+
+async def test_a_field_that_cannot_be_redacted_is_refused() -> None:
+    async with open_office() as office:
+        incident = ack_of(await office.ask(title(1))).incident_id
+        assert incident is not None
+        [refused] = (await office.ask(c.RedactIncident(incident, "x", ("nothing",)))).results
+        assert isinstance(refused, Refused)
+        assert (refused.code, refused.field) == (ErrorCode.BAD_USER_INPUT, "fields")
+        assert office.forgotten == []

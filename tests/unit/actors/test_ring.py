@@ -95,3 +95,12 @@ def test_one_that_is_too_heavy_leaves_it_empty() -> None:
     ring = Ring(50, budget=10)
     ring.extend(HISTORY[:1])
     assert ring.after(0, 9) is None
+
+
+def test_one_that_was_cleared_begins_again_anywhere() -> None:
+    ring = Ring(3)
+    ring.extend(HISTORY[:10])
+    ring.clear()
+    assert ring.after(9, 9) is None
+    ring.extend(HISTORY[20:25])
+    assert ring.after(23, 9) == list(HISTORY[23:25])
