@@ -42,8 +42,12 @@ coverage: $(STAMP) ## branch coverage of supervision, actors and schema: 95 % at
 bench: $(STAMP) ## measure the server (ARGS=--quick)
 	$(BIN)/python tests/load/bench.py $(ARGS)
 
-soak: $(STAMP) ## a hundred rounds of kill -9
-	LIM_TEST_KILL_ROUNDS=100 $(BIN)/python -m pytest -q tests/system/test_kill.py $(ARGS)
+SOAK_MINUTES ?= 30
+KILL_ROUNDS ?= 100
+
+soak: $(STAMP) ## half an hour of bad clients (SOAK_MINUTES=30), then kill -9 (KILL_ROUNDS=100)
+	$(BIN)/python tests/load/soak.py --minutes $(SOAK_MINUTES) $(ARGS)
+	$(if $(filter-out 0,$(KILL_ROUNDS)),LIM_TEST_KILL_ROUNDS=$(KILL_ROUNDS) $(BIN)/python -m pytest -q tests/system/test_kill.py)
 
 FUZZ_SECONDS ?= 600
 ATHERIS := .cache/fuzz/.stamp-installed

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from load.marked import place_between
 from load.measure import Measured
 
 __all__ = ["BEGIN", "END", "place", "summary", "tables"]
@@ -119,13 +120,5 @@ def summary(result: Measured) -> str:
 
 
 def place(document: str, block: str) -> str:
-    """Put ``block`` between the markers of ``document``.
-
-    Raises:
-        ValueError: the markers are not there, each once and in order.
-    """
-    head, begin, rest = document.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end or BEGIN in rest or END in tail:
-        raise ValueError(f"the document needs {BEGIN!r} and then {END!r}, once each")
-    return f"{head}{BEGIN}\n\n{block}\n\n{END}{tail}"
+    """Put ``block`` between the markers of ``document``. Raises as ``place_between`` does."""
+    return place_between(document, BEGIN, END, block)
