@@ -125,6 +125,7 @@ class Gateway:
         return {
             "phase": self.phase.value,
             "connections": len(self.connections),
+            "tasks": trio.lowlevel.current_statistics().tasks_living,
             "connections_total": counters.connections,
             "connections_refused": counters.refused.total(),
             "addresses": len(self.addresses),
