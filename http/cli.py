@@ -30,6 +30,7 @@ from incident_manager.http.config import (
 )
 from incident_manager.http.logs import configure_logging
 from incident_manager.http.settings import SECTIONS, SETTINGS, Setting, Settings
+from incident_manager.http.trust import token_trust
 from incident_manager.http.watch.command import watch
 
 __all__ = ["banner", "claim_addresses", "cli", "main", "run_server"]
@@ -244,7 +245,8 @@ def banner(settings: Settings) -> str:
         way = f"--unix-socket {shlex.quote(socket)} {scheme}://localhost"
         who = "everyone who may open the socket"
     if not settings.open:
-        mode = "authenticated: a token is needed"
+        takes = "an API key" if token_trust(settings.auth) is None else "a token"
+        mode = f"authenticated: {takes} is needed"
     elif server.insecure and server.unix_socket is None and not address.is_loopback(server.host):
         mode = f"open and insecure: everyone who reaches {server.host} is ADMIN"
     else:
@@ -252,14 +254,18 @@ def banner(settings: Settings) -> str:
     path = settings.state.path
     data = "memory only, lost at the end" if path is None else f"{Path.cwd() / path} (SQLite)"
     alert = '{"source":"me","title":"Checkout is slow","description":"p99 is 4 s","severity":"P1"}'
-    bearer = "" if settings.open else ' -H "Authorization: Bearer $TOKEN"'
+    bearer = ' -H "Authorization: Bearer $TOKEN"'
+    if settings.open:
+        bearer = ""
+    elif token_trust(settings.auth) is None:
+        bearer = ' -H "X-API-Key: $KEY"'
     lines = [
         f"Incident Manager {__version__}",
         f"  listens  {places}",
         f"  mode     {mode}",
         f"  data     {data}",
     ]
-    if not settings.open:
+    if settings.auth.jwt_secret is not None:
         lines.append("  token    TOKEN=$(incident-manager token --role RESPONDER)")
     lines.append(
         f"  try      curl {way}/v1/alerts{bearer} -H 'Content-Type: application/json' -d '{alert}'"

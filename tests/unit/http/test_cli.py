@@ -190,6 +190,22 @@ def test_the_banner_of_an_open_server(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert "Authorization" not in lines[4]
 
 
+@pytest.mark.parametrize(
+    ("auth", "mode", "header"),
+    [
+        (AuthSettings(issuer="https://i"), "a token is needed", "Authorization: Bearer $TOKEN"),
+        (AuthSettings(api_keys_file="keys"), "an API key is needed", "X-API-Key: $KEY"),
+    ],
+)
+def test_the_banner_of_a_server_that_makes_no_tokens(
+    auth: AuthSettings, mode: str, header: str
+) -> None:
+    text = banner(Settings(auth=auth))
+    assert f"mode     authenticated: {mode}" in text
+    assert header in text
+    assert "incident-manager token" not in text
+
+
 def test_the_banner_of_an_authenticated_server() -> None:
     settings = Settings(
         server=ServerSettings(host="0.0.0.0", tls_cert="a", tls_key="b"),
