@@ -12,12 +12,13 @@ from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.ws_stream import ASGIWebsocketState, FrameTooLargeError, WSStream
 from hypercorn.typing import ConnectionState as Names
 from wsproto.connection import ConnectionState
-from wsproto.events import CloseConnection, Message, Ping
+from wsproto.events import CloseConnection, Message, Ping, Pong
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import LocalProtocolError
 
 from incident_manager.http.hypercorn_h2 import GuardedH2
 from incident_manager.http.hypercorn_tcp import GuardedServer
+from incident_manager.http.pace import Pace
 from incident_manager.http.stream_lane import StreamLane
 from incident_manager.http.transport import guard_of
 from incident_manager.http.websocket_writer import KEY, Lane, WebSocketWriter
@@ -27,6 +28,12 @@ __all__ = ["BoundedWebSocket"]
 _EXTENSIONS = b"sec-websocket-extensions"
 _READ = (b"connection", b"sec-websocket-protocol")
 _PONGS = 64  # of so many pings that came at once each is answered, of more the last alone
+
+_TURN = 16  # frames after which others have a turn
+_SMALL_FRAMES = 1000  # a second, of one WebSocket
+_SMALL = 1024  # bytes; larger parts of a message are bounded by its limit
+
+_ANSWERS = 1.0  # seconds that an application has to answer what came before a mistake
 
 Put = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -48,6 +55,9 @@ class BoundedWebSocket(WSStream):
     busy = False
     _outstanding: int | None = None
     _over = False
+    _last: CloseConnection | None = None
+    _ended: trio.Event
+    _pace: Pace
     _lane: Lane | None = None
     _queue: "trio.MemorySendChannel[Any] | None" = None
 
@@ -62,6 +72,8 @@ class BoundedWebSocket(WSStream):
 
     async def _handle(self, event: Event) -> None:
         if isinstance(event, Request):
+            self._ended = trio.Event()
+            self._pace = Pace(_SMALL_FRAMES)
             kept = [_ascii(each) for each in event.headers if each[0].lower() != _EXTENSIONS]
             state = Names({**event.state, **self._offer()})
             await super().handle(replace(event, headers=kept, state=state))
@@ -141,7 +153,11 @@ class BoundedWebSocket(WSStream):
 
     async def _handle_events(self) -> None:
         pings: list[Ping] = []
-        for event in self.connection.events():
+        for number, event in enumerate(self.connection.events()):
+            if number % _TURN == _TURN - 1:
+                await trio.lowlevel.checkpoint()  # ten thousand frames fit into one read
+            if _is_small(event) and not (self._over or self.closed):
+                await trio.sleep_until(self._pace.spend(trio.current_time()))
             if isinstance(event, CloseConnection):
                 await self._pong(pings)
                 pings = []
@@ -233,3 +249,10 @@ def _ascii(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
     if name.lower() not in _READ or value.isascii():
         return header
     return name, value.decode("ascii", "replace").encode("ascii", "replace")
+
+
+def _is_small(event: object) -> bool:
+    """Whether a frame costs work and neither ends a message nor brings much of one."""
+    if isinstance(event, Message):
+        return not event.message_finished and len(event.data) < _SMALL
+    return isinstance(event, Ping | Pong)

@@ -54,9 +54,11 @@ async def test_the_size_of_a_message(tmp_path: Path, way: Way) -> None:
         knocked(server.place, way.carrier) as bystander,
     ):
         await bystander.init()
+        await bystander.talk.send(fragments(ping(MOST), 1))
+        assert (await bystander.read())["type"] == "pong"
         for what, (sent, code) in TOO_BIG.items():
             async with knocked(server.place, way.carrier) as door:
-                for parts in (MOST, 333, 1):
+                for parts in (MOST, 333):
                     await door.talk.send(fragments(ping(MOST), parts))
                     assert (await door.read())["type"] == "pong"
                 await door.talk.send(sent)
@@ -213,3 +215,39 @@ async def test_a_paced_client_that_leaves_is_gone(tmp_path: Path) -> None:
         with trio.fail_after(PATIENCE):
             while server.gateway.connections:
                 await trio.lowlevel.checkpoint()
+
+
+SMALL_FRAMES = [
+    pytest.param(frame(9, b"x"), b"", id="pings"),
+    pytest.param(frame(10), b"", id="pongs"),
+    pytest.param(frame(0, first=0), frame(1, first=0), id="empty parts"),
+]
+
+
+@pytest.mark.parametrize("carrier", Carrier)
+@pytest.mark.parametrize(("small", "before"), SMALL_FRAMES)
+async def test_frames_that_say_little_are_read_at_a_pace(
+    server: LocalServer, carrier: Carrier, small: bytes, before: bytes
+) -> None:
+    """Each costs the server work, and ten thousand of them fit into one read."""
+    message = b'{"type":"ping"}'
+    last = frame(0, message) if before else frame(1, message)
+    async with (
+        knocked(server.place, carrier) as busy,
+        knocked(server.place, Carrier.HTTP_1) as good,
+        trio.open_nursery() as nursery,
+    ):
+        await busy.init()
+        answered = trio.Event()
+
+        async def answer() -> None:
+            assert await busy.read() == {"type": "pong"}
+            answered.set()
+
+        await busy.talk.send(before + small * 2500 + last)
+        nursery.start_soon(answer)
+        await good.init()
+        for _ in range(20):
+            await good.send("ping")
+            assert await good.read() == {"type": "pong"}
+        assert not answered.is_set()
