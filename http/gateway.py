@@ -21,6 +21,7 @@ from incident_manager.http.active import ActiveIncidents
 from incident_manager.http.addresses import Addresses
 from incident_manager.http.auth import Authenticator, AuthError, Principal
 from incident_manager.http.counters import Counters
+from incident_manager.http.ingest.privacy import Privacy
 from incident_manager.http.settings import Settings
 from incident_manager.http.transport import Guard
 from incident_manager.schema.documents import DocumentLimits
@@ -61,6 +62,11 @@ def _addresses(gateway: "Gateway") -> Addresses:
     return Addresses(gateway.settings.limits.connections_per_address, gateway.guard.trusted)
 
 
+def _privacy(gateway: "Gateway") -> Privacy:
+    processing = gateway.settings.processing
+    return Privacy(processing.drop_labels, processing.mask_labels)
+
+
 @define(eq=False)
 class Gateway:
     """The server's shared state: made with the application, filled when the system runs."""
@@ -68,6 +74,8 @@ class Gateway:
     settings: Settings
     authenticator: Authenticator
     preparer: Preparer = field(default=Factory(_preparer, takes_self=True))
+    privacy: Privacy = field(default=Factory(_privacy, takes_self=True))
+    """What of commands is not let in."""
     phase: Phase = Phase.RECOVERING
     system: System | None = None
     failure: str | None = None
@@ -224,4 +232,5 @@ class Session:
         self, commands: Sequence[Command], key: IdempotencyKey | None = None
     ) -> Answered:
         """Have commands decided and written: see :meth:`Registry.ask`."""
-        return await self.gateway.running().ask(commands, self.caller, key=key)
+        allowed = [self.gateway.privacy.apply(each) for each in commands]
+        return await self.gateway.running().ask(allowed, self.caller, key=key)

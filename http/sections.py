@@ -332,6 +332,16 @@ class ProcessingSettings:
             "already: word to P0..P4.",
         ),
     ] = field(factory=lambda: MappingProxyType({}))
+    drop_labels: Annotated[
+        tuple[str, ...],
+        About(
+            "Globs of the names of labels, annotations and metadata that are not let in (`user*`)."
+        ),
+    ] = ()
+    mask_labels: Annotated[
+        tuple[str, ...],
+        About("The same of names whose values are replaced by `[masked]`."),
+    ] = ()
 
 
 @frozen(kw_only=True)

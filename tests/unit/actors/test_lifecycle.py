@@ -28,6 +28,7 @@ link                  NEW            INVESTIGATING  IDENTIFIED     MONITORING   
 resolve               RESOLVED       RESOLVED       RESOLVED       RESOLVED       -              -
 close                 -              -              -              -              CLOSED         -
 reopen                -              -              -              -              INVESTIGATING  INVESTIGATING
+redact                NEW            INVESTIGATING  IDENTIFIED     MONITORING     RESOLVED       CLOSED
 retitle               NEW            INVESTIGATING  IDENTIFIED     MONITORING     RESOLVED       CLOSED
 to-NEW                NEW            NEW            NEW            NEW            -              -
 to-INVESTIGATING      INVESTIGATING  INVESTIGATING  INVESTIGATING  INVESTIGATING  INVESTIGATING  INVESTIGATING
@@ -57,6 +58,7 @@ def command_of(name: str, incident_id: str, other_id: str = "") -> Command:
         "resolve": c.ResolveIncident(incident_id, ResolutionMethod.MANUAL, "done", "a cause"),
         "close": c.CloseIncident(incident_id),
         "reopen": c.ReopenIncident(incident_id, "not done"),
+        "redact": c.RedactIncident(incident_id, "asked for", ("description",)),
         "retitle": c.UpdateIncident(incident_id, title="Another"),
     }[name]
 

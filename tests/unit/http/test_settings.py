@@ -17,7 +17,7 @@ CONTRACT = {
     "graphql": "introspection",
     "state": "url retention_days retention_events audit_retention_days",
     "bus": "url",
-    "processing": "deduplication_window_secs severity_map",
+    "processing": "deduplication_window_secs severity_map drop_labels mask_labels",
     "observability": "log_level json_logs",
 }
 
