@@ -32,10 +32,16 @@ _PRICES: Final[Mapping[int, float]] = MappingProxyType(
     }
 )
 _SETTING: Final = 6  # bytes of one setting
+_BLOCK: Final = 512  # bytes of headers for a token: a request with a long token needs one or two
 
 
 def price(head: Head) -> float:
-    """The tokens that a frame costs."""
+    """The tokens that a frame costs.
+
+    That of headers grows with them, and that part is not given back: Huffman's code is slow.
+    """
+    if head.kind in (Kind.HEADERS, Kind.CONTINUATION):
+        return _PRICES[head.kind] + head.length // _BLOCK
     if head.kind == Kind.SETTINGS:
         return 1.0 if head.flags & _ACK else _PRICES[head.kind] + head.length // _SETTING
     return _PRICES.get(head.kind, _UNKNOWN)

@@ -1,5 +1,6 @@
 """The state of one connection of HTTP/2, as ``h2`` keeps it, within bounds."""
 
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import h2.config
@@ -57,9 +58,9 @@ class State:
         hard = settings.max_concurrent_streams * _HARD_LIMIT
         self.connection.local_settings = _settings(hard, self._header_bytes)
 
-    def heads(self, data: bytes) -> list[Head]:
-        """The frames that begin in these bytes."""
-        return list(self._heads.feed(data))
+    def heads(self, data: bytes) -> Iterator[Head]:
+        """The frames that begin in these bytes. Must be used up, if the connection goes on."""
+        return self._heads.feed(data)
 
     def charge(self, heads: list[Head], now: float) -> None:
         """Have the client pay for frames, before anything is done about them.
@@ -120,14 +121,14 @@ def _settings(streams: int, header_bytes: int) -> Settings:
     return Settings(client=False, initial_values=values)
 
 
-def parts(data: bytes, heads: list[Head]) -> list[tuple[bytes, list[Head]]]:
+def parts(data: bytes, heads: Iterable[Head]) -> Iterator[tuple[bytes, list[Head]]]:
     """Bytes cut so that no part has more than a few frames, each with the heads found in it."""
-    cut = []
     start = 0
-    for first in range(0, max(1, len(heads)), _TOGETHER):
-        some = heads[first : first + _TOGETHER]
-        is_last = first + _TOGETHER >= len(heads)
-        end = len(data) if is_last else some[-1].end
-        cut.append((data[start:end], some))
-        start = end
-    return cut
+    some: list[Head] = []
+    for head in heads:
+        if len(some) == _TOGETHER:
+            end = some[-1].end
+            yield data[start:end], some
+            start, some = end, []
+        some.append(head)
+    yield data[start:], some

@@ -38,6 +38,7 @@ __all__ = ["BoundedBuffer", "GuardedH2"]
 _log = logging.getLogger(__name__)
 logging.getLogger("hpack").setLevel(logging.INFO)  # below, it logs every header: tokens too
 
+_HEADERS: Final = 32 * 1024  # bytes of a request's headers; of HTTP/1.1 it is 16 KiB
 _FAREWELL: Final = 1.0  # seconds that a client has to read why its connection ends
 
 Codes = h2.errors.ErrorCodes
@@ -71,7 +72,9 @@ class GuardedH2(H2Protocol):
             app, config, context, task_group, connection_state, ssl, client, server, send
         )
         self._state = State(
-            config.h2_max_concurrent_streams, config.h2_max_header_list_size, trio.current_time()
+            config.h2_max_concurrent_streams,
+            min(_HEADERS, config.h2_max_header_list_size),
+            trio.current_time(),
         )
         self.connection = self._state.connection
         self._guard = guard_of(app)
@@ -121,6 +124,8 @@ class GuardedH2(H2Protocol):
         elif isinstance(event, RawData):
             if not event.data:
                 self._gone.set()
+            if self.closed:
+                return  # it is thrown away
             try:
                 await self._receive(event.data)
             except h2.exceptions.ProtocolError as error:
@@ -138,6 +143,7 @@ class GuardedH2(H2Protocol):
         self._outgoing.drop()
         for stream_id in tuple(self.streams):
             await self._close_stream(stream_id)
+            await trio.lowlevel.cancel_shielded_checkpoint()  # a hundred at once hold others up
 
     async def _part(self) -> None:
         """Close the connection, but let the client see why: closed with input unread, the kernel
@@ -149,11 +155,11 @@ class GuardedH2(H2Protocol):
 
     async def _receive(self, data: bytes) -> None:
         for part, heads in parts(data, self._state.heads(data)):
-            if self.closed:
-                return
             self._state.charge(heads, trio.current_time())
             await self._handle_events(self.connection.receive_data(part))
             await trio.lowlevel.checkpoint()
+            if self.closed:
+                return
 
     async def _handle_events(self, events: list[h2.events.Event]) -> None:
         reset = {each.stream_id for each in events if isinstance(each, h2.events.StreamReset)}
@@ -241,6 +247,7 @@ class GuardedH2(H2Protocol):
         if self.keep_alive_requests > self.config.keep_alive_max_requests:
             await self._say_goodbye()
         await self.context.mark_request()
+        await trio.lowlevel.checkpoint()
 
     async def _feed(self, stream_id: int, stream: HTTPStream | WSStream, inbox: Inbox) -> None:
         """Give an application what comes for it, to the end."""

@@ -49,6 +49,7 @@ def test_what_is_refused_costs_nothing() -> None:
     [
         (Head(Kind.DATA, 0, 0, 9), REFUND),
         (Head(Kind.HEADERS, 4, 30, 39), REFUND),
+        (Head(Kind.HEADERS, 4, 16384, 16393), REFUND + 32),
         (Head(Kind.PRIORITY, 0, 5, 14), 2),
         (Head(Kind.RST_STREAM, 0, 4, 13), 10),
         (Head(Kind.SETTINGS, 0, 36, 45), 26),
