@@ -22,6 +22,7 @@ __all__ = ["serve"]
 _log = logging.getLogger(__name__)
 _LAME_DUCK = 1.0  # seconds, at least, that probes are answered 503 before the listeners close
 _LINGER = 3.0  # seconds, at most, that requests and closes have left after the last close is sent
+_RESERVE = 2.0  # seconds, at most, of the grace period that are kept for the system's own end
 
 
 def _configure(config: Listeners, settings: Settings) -> None:
@@ -40,6 +41,10 @@ def _configure(config: Listeners, settings: Settings) -> None:
 
 def _linger(settings: Settings) -> float:
     return min(_LINGER, settings.server.graceful_timeout / 2)
+
+
+def _reserve(settings: Settings) -> float:
+    return min(_RESERVE, settings.server.graceful_timeout / 4)
 
 
 async def serve(
@@ -145,7 +150,7 @@ class _Listening:
             nursery.start_soon(_first, gateway.ended, nursery.cancel_scope)
         gateway.drain()
         settings = gateway.settings
-        longest = settings.server.graceful_timeout - _linger(settings)
+        longest = settings.server.graceful_timeout - _linger(settings) - _reserve(settings)
         window = min(settings.server.drain_window, longest)
         seen = trio.current_time() + min(_LAME_DUCK, window)
         await close_connections(gateway, window)

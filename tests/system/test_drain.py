@@ -266,3 +266,19 @@ async def test_the_closes_are_spread(tmp_path: Path) -> None:
                     continue
         assert served >= 5
         assert await server.wait() == 0
+
+
+@pytest.mark.slow
+async def test_a_window_as_long_as_the_grace_leaves_time_for_the_end(tmp_path: Path) -> None:
+    """Nobody answers the close, so that all of the time that they have is used."""
+    grace = 12.0
+    async with (
+        run(tmp_path, server__graceful_timeout=grace, server__drain_window=grace) as server,
+        AsyncExitStack() as stack,
+    ):
+        for _ in range(250):
+            await shake(await stack.enter_async_context(dialled(server.place)))
+        server.signal(signal.SIGTERM)
+        with trio.fail_after(grace):
+            assert await server.wait() == 0
+        assert quiet(server), server.lines
