@@ -21,6 +21,7 @@ from incident_manager.supervision import Child
 __all__ = ["Hub", "Seat"]
 
 _READ = 256  # records in one read of the journal
+_OFFERS = 8192  # payloads offered before they are sent on and others have a turn: a few ms
 _RETRY = 0.25  # seconds before a read that the journal could not serve is tried again
 _RING = 4096  # records kept in memory
 
@@ -161,6 +162,7 @@ class Hub:
                 self.position = max(self.position, chunk.examined)
                 self._tell_moved()
                 return
+        flushed = self.deliveries
         for record in records:
             self.latency.subject = record
             try:
@@ -169,7 +171,8 @@ class Hub:
                 self.latency.subject = None
             self.position = record.offset
             self.events += 1
-            if len(self._touched) >= _READ:
+            if self.deliveries - flushed >= _OFFERS:
+                flushed = self.deliveries
                 self._flush()
                 await trio.lowlevel.checkpoint()
         self._flush()
