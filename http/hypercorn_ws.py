@@ -105,7 +105,10 @@ class BoundedWebSocket(WSStream):
 
     async def app_send(self, message: Any) -> None:
         """Take what the application says; None when it has ended."""
+        if message is None or message["type"] == "websocket.close":
+            await self._say_last()
         if message is None:
+            self._ended.set()
             guard_of(self.app).pulse.end(self)
             if self._queue is not None:
                 self._queue.close()
@@ -165,6 +168,8 @@ class BoundedWebSocket(WSStream):
             elif self._over:
                 continue
             elif isinstance(event, Message):
+                await self._pong(pings)  # before what the message is answered with
+                pings = []
                 await self._collect(event)
             elif isinstance(event, Ping):
                 pings.append(event)
@@ -191,10 +196,23 @@ class BoundedWebSocket(WSStream):
             await self._tell(message)
 
     async def _refuse(self, code: int, reason: str | None = None) -> None:
-        """Close for what the client did; nothing that it sends now is looked at."""
+        """Close for what the client did, once the application has answered what came before and
+        has ended, or has not in time; nothing that the client sends now is looked at.
+        """
         self._over = True
-        await self._send_wsproto_event(CloseConnection(code=code, reason=reason))
+        self._last = CloseConnection(code=code, reason=reason)
+        self.task_group.spawn(self._close_in_time)
         await self._tell({"type": "websocket.disconnect", "code": int(code)})
+
+    async def _close_in_time(self) -> None:
+        with trio.move_on_after(_ANSWERS):
+            await self._ended.wait()
+        await self._say_last()
+
+    async def _say_last(self) -> None:
+        last, self._last = self._last, None
+        if last is not None:
+            await self._send_wsproto_event(last)
 
     async def _tell(self, message: dict[str, Any]) -> None:
         if self.app_put is not None:

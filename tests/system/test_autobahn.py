@@ -21,9 +21,8 @@ COMMAND = (sys.executable, echo_app.__file__, "{port}", *FLAGS)
 CASES = [f"{group}.*" for group in (1, 2, 3, 4, 5, 6, 7, 10, 12, 13)]
 COMPRESSED = ("12.", "13.")
 PLAIN = 247
+PASSED = {"OK", "NON-STRICT", "INFORMATIONAL", "UNIMPLEMENTED"}
 PATIENCE = 1200.0
-NON_STRICT = 6
-"""As many as stock Hypercorn has: what it answers before a mistake may be lost with it."""
 
 
 @pytest.mark.slow
@@ -51,15 +50,17 @@ async def test_no_case_fails(tmp_path: Path) -> None:
     told = Counter(case["behavior"] for case in report.values())
     print(dict(told))
     failed = {
-        name: case
+        name: (case["behavior"], case["behaviorClose"])
         for name, case in report.items()
-        if case["behavior"] not in {"OK", "NON-STRICT", "INFORMATIONAL", "UNIMPLEMENTED"}
-        or case["behaviorClose"] not in {"OK", "INFORMATIONAL"}
+        if case["behavior"] not in PASSED or case["behaviorClose"] not in {"OK", "INFORMATIONAL"}
     }
+    for name in failed:
+        detail = tmp_path / "report" / report[name]["reportfile"]
+        told_of = json.loads(detail.read_text())
+        print(name, told_of["result"], told_of["resultClose"], told_of["wirelog"], sep="\n")
     assert failed == {}
-    assert told["NON-STRICT"] <= NON_STRICT, [
-        name for name, case in report.items() if case["behavior"] == "NON-STRICT"
-    ]
+    # Hypercorn as it is loses some of what it answers before a mistake.
+    assert told["NON-STRICT"] == 0 or "--stock" in FLAGS
     # Without compression the client says so of every case that needs it, and of no other.
     unimplemented = {name for name, case in report.items() if case["behavior"] == "UNIMPLEMENTED"}
     assert unimplemented == (set() if FLAGS else set(report) - set(plain))
