@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
 from incident_manager.actors.commands import (
     Command,
@@ -38,8 +38,8 @@ class Privacy:
     Both are globs (``*``, ``?``, ``[seq]``) of whole names, in their case; dropping goes first.
     """
 
-    drop: tuple[str, ...] = field(default=(), converter=tuple)
-    mask: tuple[str, ...] = field(default=(), converter=tuple)
+    drop: tuple[str, ...] = ()
+    mask: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.drop or self.mask)
