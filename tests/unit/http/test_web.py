@@ -37,6 +37,7 @@ def body_of(route: Route) -> dict[str, object]:
         f"{INCIDENT}/assign": {"assignees": ["ann"]},
         f"{INCIDENT}/escalate": {"new_severity": "P0", "reason": "It spreads"},
         f"{INCIDENT}/link": {"related_id": MISSING},
+        f"{INCIDENT}/redact": {"reason": "Asked for"},
         f"{INCIDENT}/comments": {"comment": "Seen"},
         INCIDENT: EDITED,
     }
