@@ -11,6 +11,7 @@ from incident_manager.actors.commands import SubmitAlert
 from incident_manager.actors.decision import Context, Decision, succeed
 from incident_manager.actors.journal.base import Needs
 from incident_manager.actors.model import Ack, Alert, Incident, Record, Resolution, fingerprint
+from incident_manager.actors.selectors import bears
 from incident_manager.actors.state import WorkingSet
 from incident_manager.actors.vocabulary import (
     AckStatus,
@@ -48,7 +49,7 @@ def decide_alert(state: WorkingSet, command: SubmitAlert, ctx: Context) -> Decis
     alert = _alert(command, ctx)
     if command.resolved:
         return _resolved(state, alert, ctx)
-    keyed = _of_key(state, alert)
+    keyed = _of_key(state, alert, ctx)
     if keyed is not None:
         if keyed.is_active:
             same = keyed.fingerprint == alert.fingerprint
@@ -56,7 +57,7 @@ def decide_alert(state: WorkingSet, command: SubmitAlert, ctx: Context) -> Decis
             return _join(state, keyed, evolve(alert, status=status), ctx)
         if _reopens(keyed, ctx):
             return _refire(state, keyed, evolve(alert, status=AlertStatus.MERGED), ctx)
-    twin = state.active(alert.scope, alert.fingerprint)
+    twin = state.active(alert.scope, alert.fingerprint, ctx.selectors)
     if twin is not None and ctx.now - twin.created_at <= ctx.window:
         return _join(state, twin, evolve(alert, status=AlertStatus.DEDUPLICATED), ctx)
     return _create(state, alert, ctx)
@@ -86,11 +87,15 @@ def _alert(command: SubmitAlert, ctx: Context) -> Alert:
     )
 
 
-def _of_key(state: WorkingSet, alert: Alert) -> Incident | None:
+def _of_key(state: WorkingSet, alert: Alert, ctx: Context) -> Incident | None:
+    """The incident of an alert's source key. One whose labels were changed, so that it is not the
+    principal's any more, does not count: the alert makes another.
+    """
     if alert.source_key is None:
         return None
     known = state.key(alert.scope, alert.source_key)
-    return None if known is None else state.incident(known.incident_id)
+    found = None if known is None else state.incident(known.incident_id)
+    return found if found is not None and bears(found.labels, ctx.selectors) else None
 
 
 def _reopens(incident: Incident, ctx: Context) -> bool:
@@ -159,7 +164,7 @@ def _refire(state: WorkingSet, incident: Incident, alert: Alert, ctx: Context) -
 
 def _resolved(state: WorkingSet, alert: Alert, ctx: Context) -> Decision:
     key = None if alert.source_key is None else state.key(alert.scope, alert.source_key)
-    incident = None if key is None else state.incident(key.incident_id)
+    incident = _of_key(state, alert, ctx)
     if key is None or incident is None:
         return _ignore(state, alert, ctx)
     alert = evolve(alert, incident_id=incident.id, status=AlertStatus.RESOLVED)

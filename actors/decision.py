@@ -8,6 +8,7 @@ from attrs import evolve, field, frozen
 from incident_manager.actors.errors import ErrorCode, Refused
 from incident_manager.actors.model import Ack, Before, Incident, Micros, Record
 from incident_manager.actors.redaction import Redaction
+from incident_manager.actors.selectors import bears
 from incident_manager.actors.state import WorkingSet
 from incident_manager.actors.vocabulary import Kind
 
@@ -58,7 +59,7 @@ def found(
     CONFLICT where its version is not the expected one.
     """
     incident = state.incident(incident_id)
-    if incident is None or any(incident.labels.get(k) != v for k, v in ctx.selectors.items()):
+    if incident is None or not bears(incident.labels, ctx.selectors):
         raise Refused(ErrorCode.NOT_FOUND, f"There is no incident {incident_id}.", field)
     if expected_version is not None and incident.version != expected_version:
         raise Refused(

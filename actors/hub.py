@@ -73,6 +73,7 @@ class Hub:
     ) -> None:
         self._journal = journal
         self._projections = projections
+        self.veils = projections.veils
         self._ring = Ring(ring)
         self._lanes = {stream: FilterIndex[_Bucket](stream) for stream in StreamField}
         self._news = trio.Event()
@@ -113,6 +114,7 @@ class Hub:
         """The actor. When it ends, however it ends, every seat is given back."""
         child.observe(self._statistics)
         bounds = await self._journal.bounds()
+        self.veils.secret = await self._journal.secret()
         self.epoch = bounds.epoch
         self.head = max(self.head, bounds.head)
         self.position = bounds.head

@@ -16,6 +16,7 @@ from incident_manager.actors.errors import ErrorCode, Refused
 from incident_manager.actors.journal.base import Needs
 from incident_manager.actors.model import Comment, Incident, Record, Resolution, fingerprint
 from incident_manager.actors.redaction import Redaction, Scope, redact_incident
+from incident_manager.actors.selectors import bears
 from incident_manager.actors.state import WorkingSet
 from incident_manager.actors.vocabulary import (
     ACTIVE_STATES,
@@ -241,6 +242,9 @@ def _redact(state: WorkingSet, command: c.RedactIncident, ctx: Context) -> Decis
     scope = frozenset(Scope[each.upper()] for each in command.scope) or frozenset(Scope)
     redaction = Redaction(incident.id, scope, command.label_patterns)
     after = redact_incident(incident, redaction)
+    if not bears(after.labels, ctx.selectors):
+        what = "labels names one that you are confined by; it stays"
+        raise Refused(ErrorCode.BAD_USER_INPUT, what, "labels")
     changes = {name: getattr(after, name) for name in fields_dict(Incident)}
     record = succeed(ctx, state.head, Kind.REDACT, incident, changes=changes, reason=command.reason)
     return Decision((record,), _one(record).outcome, (redaction,))

@@ -11,6 +11,7 @@ from attrs import frozen
 
 from incident_manager.actors.cursor import Cursor
 from incident_manager.actors.model import Micros, Record
+from incident_manager.actors.selectors import Selectors
 from incident_manager.actors.streams import StreamField
 
 __all__ = ["Gap", "Outlet", "Projector", "Shape", "Sink", "extend"]
@@ -27,6 +28,11 @@ class Shape(Hashable, Protocol):
     @property
     def deep(self) -> bool:
         """Its payload has relations that must be read: it never waits inside the hub."""
+        ...
+
+    @property
+    def selectors(self) -> Selectors:
+        """What its subscribers are confined to: its payload shows nothing else."""
         ...
 
 

@@ -8,6 +8,7 @@ import trio
 
 from incident_manager.actors.model import Record
 from incident_manager.actors.ports import Projector, Shape
+from incident_manager.actors.veil import Veils
 
 __all__ = ["SHARED", "Projections"]
 
@@ -27,7 +28,10 @@ class _Pending:
 
 
 class Projections:
-    """A cache of at most ``capacity`` payloads and ``bytes_`` bytes; the oldest go first."""
+    """A cache of at most ``capacity`` payloads and ``bytes_`` bytes; the oldest go first.
+
+    ``veils`` write the cursors of the confined, once they have been told the journal's secret.
+    """
 
     def __init__(
         self, projector: Projector, *, capacity: int = 4096, bytes_: int = 16 * 1024 * 1024
@@ -41,6 +45,7 @@ class Projections:
         self._pending: dict[tuple[int, Shape], _Pending] = {}
         self._forgotten = 0
         self.made = 0
+        self.veils = Veils()
 
     def flat(self, shape: Shape, record: Record, epoch: str) -> bytes:
         """The payload of a shape that is not deep."""
@@ -48,7 +53,7 @@ class Projections:
         payload = self._kept.get(key)
         if payload is None:
             self.made += 1
-            payload = self._projector.project(shape, record, f"{epoch}:{record.offset}")
+            payload = self._projector.project(shape, record, self._cursor(shape, record, epoch))
             if record.offset > self._forgotten:
                 self._keep(key, payload)
         return payload
@@ -69,7 +74,8 @@ class Projections:
         self.made += 1
         self._pending[key] = pending = _Pending()
         try:
-            payload = await self._projector.project_deep(shape, record, f"{epoch}:{record.offset}")
+            cursor = self._cursor(shape, record, epoch)
+            payload = await self._projector.project_deep(shape, record, cursor)
             pending.payload = payload
             if record.offset > self._forgotten:
                 self._fresh[key] = (trio.current_time() + SHARED, payload)
@@ -98,6 +104,11 @@ class Projections:
         self._kept.clear()
         self._fresh.clear()
         self._size = 0
+
+    def _cursor(self, shape: Shape, record: Record, epoch: str) -> str:
+        if shape.selectors:
+            return str(self.veils.of(shape.selectors).event(epoch, record.offset))
+        return f"{epoch}:{record.offset}"
 
     def _keep(self, key: tuple[int, Shape], payload: bytes) -> None:
         self._kept[key] = payload

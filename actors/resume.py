@@ -27,7 +27,8 @@ def resume(cursor: Cursor | None, bounds: Bounds) -> Start:
     """
     if cursor is None:
         return Start(bounds.head)
-    if cursor.epoch == bounds.epoch and bounds.oldest - 1 <= cursor.offset <= bounds.head:
-        return Start(cursor.offset, recovered=True)
-    until = Cursor(bounds.epoch, bounds.oldest - 1)
-    return Start(until.offset, recovered=False, gap=Gap(cursor, until))
+    meant = bounds.open(cursor)
+    if meant.epoch == bounds.epoch and bounds.oldest - 1 <= meant.offset <= bounds.head:
+        return Start(meant.offset, recovered=True)
+    until = bounds.oldest - 1
+    return Start(until, recovered=False, gap=Gap(cursor, bounds.place(until)))

@@ -4,11 +4,12 @@ A batch of commands is decided on a scratch layer; :meth:`WorkingSet.adopt` keep
 commit and :meth:`WorkingSet.discard` throws it away when the commit failed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 from incident_manager.actors.journal.base import Answer, Loaded, Needs
 from incident_manager.actors.model import Incident, KeyState, Record, key_state
+from incident_manager.actors.selectors import bears
 from incident_manager.actors.weight import incident_weight
 
 __all__ = ["WorkingSet"]
@@ -99,10 +100,17 @@ class WorkingSet:
         """The incident as of the last event decided, or None if there is none."""
         return self._incidents[incident_id]
 
-    def active(self, scope: str, fingerprint: str) -> Incident | None:
-        """The newest active incident of a fingerprint, if it is as young as was asked for."""
-        newest = next(iter(self._fingerprints[scope, fingerprint]), None)
-        return None if newest is None else self._incidents[newest]
+    def active(
+        self, scope: str, fingerprint: str, labels: Mapping[str, str] | None = None
+    ) -> Incident | None:
+        """The newest active incident of a fingerprint that bears the labels, if it is as young as
+        was asked for.
+        """
+        for each in self._fingerprints[scope, fingerprint]:
+            incident = self._incidents[each]
+            if incident is not None and bears(incident.labels, labels):
+                return incident
+        return None
 
     def key(self, scope: str, key: str) -> KeyState | None:
         """What is known of a source key."""

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from attrs import field, frozen
 
 from incident_manager.actors.model import Alert, Incident, Record
+from incident_manager.actors.selectors import Selectors, seen
 from incident_manager.actors.vocabulary import (
     ACTIVE_STATES,
     CRITICAL,
@@ -48,6 +49,8 @@ class StreamFilter:
     labels: tuple[tuple[str, str], ...] = field(default=(), converter=_pairs)
     assigned_to: str | None = None
     active_only: bool = False
+    selectors: Selectors = ()
+    """What the subscriber is confined to: of an event it gets what is its own, or nothing."""
 
 
 def fields_of(record: Record) -> tuple[StreamField, ...]:
@@ -74,8 +77,10 @@ def belongs(stream: StreamField, record: Record) -> bool:
 
 def matches(stream: StreamField, wanted: StreamFilter, record: Record) -> bool:
     """Whether a subscription to ``stream`` with this filter gets an event."""
-    if not belongs(stream, record):
+    shown = seen(record, wanted.selectors)
+    if shown is None or not belongs(stream, shown):
         return False
+    record = shown
     subject: Alert | Incident | None
     subject = record.alert if stream is StreamField.ALERTS else record.incident
     if subject is None or not _fixed(wanted, subject):
@@ -130,8 +135,8 @@ def _filter_keys(wanted: StreamFilter) -> tuple[Key, ...]:
     """Under what a filter is filed: its most selective condition, once for each value."""
     if wanted.incident_ids is not None:
         return tuple(("incident", i) for i in wanted.incident_ids)
-    if wanted.labels:
-        return (("label", *wanted.labels[0]),)
+    if wanted.labels or wanted.selectors:
+        return (("label", *(wanted.labels or wanted.selectors)[0]),)
     if wanted.assigned_to is not None:
         return (("assignee", wanted.assigned_to),)
     if wanted.sources is not None:

@@ -107,17 +107,20 @@ class Subscription:
 
     async def _step(self) -> None:
         if self._position < 0:
-            self._begin(await self._streams.journal.bounds())
+            await self._begin()
         if self._join():
             await self._live()
         else:
             await self._read()
 
-    def _begin(self, bounds: Bounds) -> None:
-        start = resume(self._cursor, bounds)
+    async def _begin(self) -> None:
+        hub, journal = self._streams.hub, self._streams.journal
+        # The hub may not have come so far yet.
+        hub.veils.secret = await journal.secret()
+        bounds = await journal.bounds()
+        hub.epoch = bounds.epoch
+        start = resume(self._cursor, hub.veils.bounds(self.shape.selectors, bounds))
         self._position = start.position
-        hub = self._streams.hub
-        hub.epoch = bounds.epoch  # the hub may not have come so far yet
         self._fresh_after = bounds.head
         if start.gap is not None:
             hub.unrecovered += 1
@@ -197,10 +200,10 @@ class Subscription:
             return records
         chunk = await self._streams.journal.read_after(self._position, _READ)
         if chunk.records and chunk.records[0].offset > self._position + 1:
-            epoch = chunk.bounds.epoch
+            bounds = hub.veils.bounds(self.shape.selectors, chunk.bounds)
             until = chunk.records[0].offset - 1
             hub.gaps += 1
-            self.sink.lost(Gap(Cursor(epoch, self._position), Cursor(epoch, until)))
+            self.sink.lost(Gap(bounds.place(self._position), bounds.place(until)))
             self._position = until
         return chunk.records
 
@@ -217,6 +220,8 @@ class Subscription:
             return
         self._beat = now + self._heartbeat
         streams = self._streams
-        cursor = Cursor(streams.hub.epoch, self.position)
+        epoch, position = streams.hub.epoch, self.position
+        here = Bounds(epoch, position, position)
+        cursor = streams.hub.veils.bounds(self.shape.selectors, here).cursor
         self.sink.offer(streams.projector.heartbeat(self.shape, streams.clock(), str(cursor)))
         self.sink.outlet.flush()

@@ -47,9 +47,6 @@ _BACKOFF: Final = Backoff(initial=1.0, maximum=60.0)
 class Authenticator:
     """Turns credentials into a Principal.
 
-    ``confines`` says that whoever uses the principals honours ``selectors``. Without it
-    credentials that bear selectors are refused: they must never see more than they were made for.
-
     Its keys may change while it is used: :meth:`children` are the actors that see to that.
     ``on_change`` is called when API keys were changed, so that connections of revoked ones end.
     """
@@ -59,9 +56,7 @@ class Authenticator:
         *,
         tokens: TokenVerifier | None = None,
         api_keys: ApiKeys | None = None,
-        confines: bool = False,
     ) -> None:
-        self.confines = confines
         self.on_change: Callable[[], None] = lambda: None
         self._tokens = tokens
         self._api_keys = api_keys
@@ -70,9 +65,7 @@ class Authenticator:
         self._file: ApiKeyFile | None = None
 
     @classmethod
-    def from_settings(
-        cls, settings: Settings, *, confines: bool = False, pace: Pace | None = None
-    ) -> "Authenticator":
+    def from_settings(cls, settings: Settings, *, pace: Pace | None = None) -> "Authenticator":
         """The authenticator that ``settings`` ask for; it reads the files that they name.
 
         Raises:
@@ -83,7 +76,7 @@ class Authenticator:
             trust = token_trust(auth)
             tokens = None if trust is None else TokenVerifier(trust, ClaimRules.of(auth))
             keys = auth.api_keys or auth.api_keys_file
-            made = cls(tokens=tokens, api_keys=ApiKeys() if keys else None, confines=confines)
+            made = cls(tokens=tokens, api_keys=ApiKeys() if keys else None)
             made._auth = auth
             if trust is not None and tokens is not None:
                 made._find_keys(trust, tokens, pace)
@@ -146,10 +139,6 @@ class Authenticator:
             refuse(ErrorCode.UNAUTHORIZED, "Tokens are not taken here, API keys are: X-API-Key.")
         else:
             refuse(ErrorCode.UNAUTHENTICATED, "Credentials are needed: X-API-Key: <key>.")
-        if principal.selectors and not self.confines:
-            refuse(
-                ErrorCode.FORBIDDEN, "Credentials with selectors are not available in this version."
-            )
         return principal
 
     async def identify(self, credentials: Credentials = NONE) -> Principal:
@@ -168,11 +157,14 @@ class Authenticator:
         """Who ``current`` is from now on, by fresh credentials of the same subject.
 
         Raises:
-            AuthError: as :meth:`identify`, and UNAUTHORIZED for another subject.
+            AuthError: as :meth:`identify`, and UNAUTHORIZED for another subject, or for one that
+                is confined otherwise: what streams already is of the old selectors.
         """
         renewed = await self.identify(credentials)
         if (renewed.name, renewed.api_key) != (current.name, current.api_key):
             refuse(ErrorCode.UNAUTHORIZED, "The token is of another subject.")
+        if renewed.selectors != current.selectors:
+            refuse(ErrorCode.UNAUTHORIZED, "The token has other selectors.")
         return renewed
 
     def revoked(self, principal: Principal) -> bool:

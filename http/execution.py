@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from incident_manager.actors.roles import Role
+from incident_manager.http.auth import Principal
 from incident_manager.http.gateway import Gateway, Session
 from incident_manager.schema.execute import execute as run
 from incident_manager.schema.operation import Operation
@@ -12,10 +12,12 @@ __all__ = ["execute", "prepare"]
 
 
 def prepare(
-    gateway: Gateway, query: object, operation_name: object, variables: object, *, role: Role
+    gateway: Gateway, query: object, operation_name: object, variables: object, who: Principal
 ) -> Operation:
     """The operation that a client asks for; raises OperationRefused as the preparer does."""
-    operation = gateway.preparer.prepare(query, operation_name, variables, role=role)
+    operation = gateway.preparer.prepare(
+        query, operation_name, variables, role=who.role, confined=bool(who.selectors)
+    )
     gateway.counters.queries.update(operation.fields)
     return operation
 

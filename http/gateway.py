@@ -10,12 +10,14 @@ from attrs import Factory, define, field, frozen
 from incident_manager import __version__
 from incident_manager.actors.answers import Caller, IdempotencyKey
 from incident_manager.actors.commands import Command
+from incident_manager.actors.confined import view_of
 from incident_manager.actors.decision import Outcome
 from incident_manager.actors.errors import Refused, Unavailable
-from incident_manager.actors.journal.base import Journal, JournalError
+from incident_manager.actors.journal.base import JournalError, View
 from incident_manager.actors.model import Micros
 from incident_manager.actors.registry import Answered
 from incident_manager.actors.roles import Role
+from incident_manager.actors.selectors import selectors_of
 from incident_manager.actors.system import System
 from incident_manager.http.active import ActiveIncidents
 from incident_manager.http.addresses import Addresses
@@ -194,9 +196,11 @@ class Session:
     trace: str | None = None
 
     @property
-    def journal(self) -> Journal:
-        """The journal's read side."""
-        return self.gateway.running().journal
+    def journal(self) -> View:
+        """What the caller may see of the journal."""
+        system = self.gateway.running()
+        own = selectors_of(self.principal.selectors)
+        return view_of(system.journal, own, system.hub.veils)
 
     @property
     def principal_role(self) -> Role:

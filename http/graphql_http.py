@@ -121,7 +121,7 @@ async def _answer(wanted: GraphQLRequest, media: str) -> TrioResponse:
             wanted.query,
             wanted.operation_name,
             wanted.variables,
-            role=session().principal_role,
+            session().principal,
         )
         if operation.streams:
             raise refusal(ErrorCode.BAD_USER_INPUT, _STREAM, "query")

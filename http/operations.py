@@ -9,6 +9,7 @@ import trio
 
 from incident_manager.actors.cursor import Cursor, CursorError
 from incident_manager.actors.errors import ErrorCode, Unavailable
+from incident_manager.actors.selectors import Selectors, selectors_of
 from incident_manager.actors.subscription import Subscription
 from incident_manager.http.auth import Principal
 from incident_manager.http.execution import execute, prepare
@@ -97,10 +98,10 @@ class Operations:
                 payload.query,
                 payload.operation_name,
                 payload.variables,
-                role=principal.role,
+                principal,
             )
             if operation.streams:
-                self._stream(event, operation)
+                self._stream(event, operation, selectors_of(principal.selectors))
             else:
                 session = self._gateway.session(principal, self._trace(payload.extensions))
                 self._begin(event, None, partial(self._execute, event, operation, session))
@@ -120,8 +121,8 @@ class Operations:
         own = None if extensions is None else read_traceparent(extensions.get("traceparent"))
         return self.trace if own is None else own
 
-    def _stream(self, event: Subscribe, operation: Operation) -> None:
-        wanted = subscribed(operation)
+    def _stream(self, event: Subscribe, operation: Operation, selectors: Selectors) -> None:
+        wanted = subscribed(operation, selectors)
         cursor = _cursor(event.payload.extensions)
         limit = self._gateway.settings.limits.subscriptions_per_connection
         if limit and len(self.streams) >= limit:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from attrs import frozen
 from quart_trio.wrappers import TrioResponse
 
+from incident_manager.actors.access import Access, Scope
 from incident_manager.actors.roles import Role
 from incident_manager.http.rest.operation import Operation
 
@@ -14,6 +15,7 @@ __all__ = ["Route"]
 @frozen
 class Route:
     """One method on one path. ``least`` is the role it needs; None: nobody need say who they are.
+    ``scope`` says what those get who are confined by selectors.
 
     ``operation`` is what the API's description says of it; None leaves it out there.
     """
@@ -23,6 +25,12 @@ class Route:
     least: Role | None
     view: Callable[..., Awaitable[TrioResponse]]
     operation: Operation | None = None
+    scope: Scope = Scope.OWN
+
+    @property
+    def access(self) -> Access:
+        """Who may ask."""
+        return Access(self.least, self.scope)
 
     @property
     def endpoint(self) -> str:

@@ -12,6 +12,7 @@ from quart_trio import QuartTrio
 from quart_trio.wrappers import TrioResponse
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from incident_manager.actors.access import Access, Scope
 from incident_manager.actors.errors import ErrorCode, Refused
 from incident_manager.actors.roles import Role
 from incident_manager.http import debug, graphql_http, health, metrics
@@ -66,9 +67,9 @@ async def describe() -> TrioResponse:
 _INCIDENT: Final = "/v1/incidents/<incident_id>"
 
 ROUTES: Final = (
-    Route("GET", "/health", None, health.report, health.HEALTH),
-    Route("GET", "/health/live", None, health.live, health.LIVE),
-    Route("GET", "/health/ready", None, health.ready, health.HEALTH),
+    Route("GET", "/health", None, health.report, health.HEALTH, Scope.SAME),
+    Route("GET", "/health/live", None, health.live, health.LIVE, Scope.SAME),
+    Route("GET", "/health/ready", None, health.ready, health.HEALTH, Scope.SAME),
     Route("POST", "/v1/alerts", Role.RESPONDER, alerts.submit, alerts.SUBMIT),
     Route("GET", "/v1/alerts", Role.VIEWER, alerts.listing, alerts.LISTING),
     Route("GET", "/v1/alerts/<alert_id>", Role.VIEWER, alerts.one, alerts.ONE),
@@ -94,27 +95,31 @@ ROUTES: Final = (
     Route("GET", f"{_INCIDENT}/timeline", Role.VIEWER, timeline.listing, timeline.LISTING),
     Route("GET", "/v1/events", Role.VIEWER, events.listing, events.LISTING),
     Route("POST", f"{_INCIDENT}/redact", Role.ADMIN, redact.redact, redact.REDACT),
-    Route("GET", "/v1/audit", Role.ADMIN, audit.listing, audit.LISTING),
-    Route("GET", "/v1/openapi.json", Role.VIEWER, describe, DESCRIPTION),
+    Route("GET", "/v1/audit", Role.ADMIN, audit.listing, audit.LISTING, Scope.NONE),
+    Route("GET", "/v1/openapi.json", Role.VIEWER, describe, DESCRIPTION, Scope.SAME),
     # What an operation needs beyond that is the schema's to say.
     Route("POST", _GRAPHQL, Role.VIEWER, graphql_http.post),
     Route("GET", _GRAPHQL, Role.VIEWER, graphql_http.get),
-    Route("GET", "/graphql/schema", Role.VIEWER, graphql_http.schema),
-    Route("GET", _METRICS, Role.VIEWER, metrics.scrape),
-    Route("GET", "/debug/actors", Role.ADMIN, debug.actors),
-    Route("GET", "/debug/actors/<actor_id>", Role.ADMIN, debug.actor),
-    Route("POST", "/debug/actors/<actor_id>/restart", Role.ADMIN, debug.restart),
-    Route("GET", "/debug/assets/<name>", None, debug.asset),
+    Route("GET", "/graphql/schema", Role.VIEWER, graphql_http.schema, scope=Scope.SAME),
+    Route("GET", _METRICS, Role.VIEWER, metrics.scrape, scope=Scope.NONE),
+    Route("GET", "/debug/actors", Role.ADMIN, debug.actors, scope=Scope.NONE),
+    Route("GET", "/debug/actors/<actor_id>", Role.ADMIN, debug.actor, scope=Scope.NONE),
+    Route("POST", "/debug/actors/<actor_id>/restart", Role.ADMIN, debug.restart, scope=Scope.NONE),
+    Route("GET", "/debug/assets/<name>", None, debug.asset, scope=Scope.SAME),
 )
 """Every route."""
 
-_LEAST: Final = {route.endpoint: route.least for route in ROUTES}
+_ACCESS: Final = {route.endpoint: route.access for route in ROUTES}
+_NOBODY: Final = Access(None)
+_ALL_OF_IT: Final = (
+    "This is of everybody's incidents; these credentials are confined to some (selectors)."
+)
 
 
-def _least(gateway: Gateway) -> Mapping[str, Role | None]:
-    """The role that each endpoint needs under these settings."""
-    opened = {f"GET {_METRICS}": None} if gateway.settings.auth.open_metrics else {}
-    return {**_LEAST, **opened}
+def _access(gateway: Gateway) -> Mapping[str, Access]:
+    """Who may have each endpoint under these settings."""
+    opened = {f"GET {_METRICS}": _NOBODY} if gateway.settings.auth.open_metrics else {}
+    return {**_ACCESS, **opened}
 
 
 def create_quart(gateway: Gateway) -> QuartTrio:
@@ -124,7 +129,7 @@ def create_quart(gateway: Gateway) -> QuartTrio:
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
     metrics.count_requests(app, gateway)
-    roles = _least(gateway)
+    table = _access(gateway)
     for route in ROUTES:
         app.add_url_rule(route.path, route.endpoint, route.view, methods=[route.method])
 
@@ -133,14 +138,16 @@ def create_quart(gateway: Gateway) -> QuartTrio:
         if is_rebound(gateway.settings, request.headers.get("Host")):
             raise Refused(ErrorCode.FORBIDDEN, _REBOUND, "Host")
         endpoint = request.endpoint
-        least = None if endpoint is None else roles[endpoint]
-        if least is None or request.method == "OPTIONS" or debug.is_shell():
+        access = _NOBODY if endpoint is None else table[endpoint]
+        if access.least is None or request.method == "OPTIONS" or debug.is_shell():
             return
         shown = Credentials(
             request.headers.get("Authorization"), request.headers.get(API_KEY_HEADER)
         )
         principal = await gateway.authenticator.identify(shown)
-        principal.require(least)
+        principal.require(access.least)
+        if principal.selectors and access.scope is Scope.NONE:
+            raise Refused(ErrorCode.FORBIDDEN, _ALL_OF_IT)
         trace = read_traceparent(request.headers.get("traceparent"))
         enter(gateway, gateway.session(principal, trace))
 

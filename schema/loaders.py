@@ -83,8 +83,8 @@ class Loaders:
             journal = self._sources.journal
             with refused():
                 pages = await journal.timeline_of(ids, part.first, part.after)
-            epoch = (await journal.bounds()).epoch
-            return {each: timeline_connection(page, epoch) for each, page in pages.items()}
+            bounds = await journal.bounds()
+            return {each: timeline_connection(page, bounds) for each, page in pages.items()}
 
         def size(found: TimelineConnection) -> int:
             return len(found.events)

@@ -15,6 +15,7 @@ from graphql import (
 from graphql import VariableDefinitionNode as _Variable
 from graphql.execution.collect_fields import GroupedFieldSet, collect_fields
 
+from incident_manager.actors.access import Access, Scope
 from incident_manager.actors.errors import ErrorCode
 from incident_manager.actors.roles import Role
 from incident_manager.schema.build import schema as the_schema
@@ -22,17 +23,25 @@ from incident_manager.schema.documents import DocumentLimits, Documents, Statist
 from incident_manager.schema.errors import OperationRefused, format_error, refusal
 from incident_manager.schema.plain import PlainExecutor
 
-__all__ = ["LEAST_ROLE", "Operation", "Preparer"]
+__all__ = ["ACCESS", "Operation", "Preparer", "access_to"]
 
-LEAST_ROLE: Final[Mapping[str, Role]] = {
-    "Query": Role.VIEWER,
-    "Mutation": Role.RESPONDER,
-    "Subscription": Role.VIEWER,
+ACCESS: Final[Mapping[str, Access]] = {
+    "Query": Access(Role.VIEWER),
+    "Query.health": Access(Role.VIEWER, Scope.SAME),
+    "Query.me": Access(Role.VIEWER, Scope.SAME),
+    "Mutation": Access(Role.RESPONDER),
+    "Subscription": Access(Role.VIEWER),
 }
-"""``Type`` or ``Type.field`` of a root field -> the least role that may have it.
+"""``Type`` or ``Type.field`` of a root field -> who may have it.
 
 The more exact entry counts. The root types are all there, so nothing is open by oversight.
 """
+
+
+def access_to(kind: str, field: str) -> Access:
+    """Who may have a root field of a root type."""
+    return ACCESS.get(f"{kind}.{field}", ACCESS[kind])
+
 
 _MOST_ITEMS: Final = 1_000
 """More items than this no list or object in a variable may have."""
@@ -82,6 +91,7 @@ class Preparer:
         variables: object = None,
         *,
         role: Role = Role.VIEWER,
+        confined: bool = False,
     ) -> Operation:
         """Make an operation of what a client sent (``query``, ``operationName``, ``variables``).
 
@@ -101,7 +111,7 @@ class Preparer:
         executor = self._executor(document, node, dict(variables or {}))
         grouped = self._collected(executor, node)
         fields = tuple(details[0].node.name.value for details in grouped.values())
-        self._permit(node.operation, fields, role)
+        self._permit(node.operation, fields, role, confined=confined)
         name = None if node.name is None else node.name.value
         return Operation(node.operation, name, fields, grouped, executor)
 
@@ -132,13 +142,17 @@ class Preparer:
         except GraphQLError as error:  # @skip(if: $v), with null for a variable that has a default
             raise OperationRefused([format_error(error, ErrorCode.BAD_USER_INPUT)]) from None
 
-    def _permit(self, kind: OperationType, fields: tuple[str, ...], role: Role) -> None:
+    def _permit(
+        self, kind: OperationType, fields: tuple[str, ...], role: Role, *, confined: bool
+    ) -> None:
         root = self._schema.get_root_type(kind)
         assert root is not None  # noqa: S101 -- the document is valid
         for name in fields:
-            least = LEAST_ROLE.get(f"{root.name}.{name}", LEAST_ROLE[root.name])
-            if role < least:
-                raise refusal(ErrorCode.FORBIDDEN, f"{name} needs the role {least.name}.")
+            access = access_to(root.name, name)
+            if access.least is not None and role < access.least:
+                raise refusal(ErrorCode.FORBIDDEN, f"{name} needs the role {access.least.name}.")
+            if confined and access.scope is Scope.NONE:
+                raise refusal(ErrorCode.FORBIDDEN, f"{name} is not for who is confined.")
 
 
 def _bad(message: str, name: str) -> OperationRefused:

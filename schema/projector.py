@@ -4,19 +4,23 @@ from typing import Any, Final, cast
 from weakref import WeakKeyDictionary
 
 import msgspec
+from attrs import frozen
 from graphql import GraphQLError, parse
 from graphql.execution.collect_fields import GroupedFieldSet, collect_fields
 
-from incident_manager.actors.journal.base import JournalUnavailable
+from incident_manager.actors.confined import view_of
+from incident_manager.actors.journal.base import JournalUnavailable, View
 from incident_manager.actors.model import Micros, Record
 from incident_manager.actors.ports import Shape
+from incident_manager.actors.selectors import seen
+from incident_manager.actors.veil import Veils
 from incident_manager.schema.build import schema
 from incident_manager.schema.context import Context, new_context
 from incident_manager.schema.errors import Formatted, format_error, refusal_of, root_cause
 from incident_manager.schema.events import Source, heartbeat, source_of
 from incident_manager.schema.executor import dispose
 from incident_manager.schema.plain import PlainExecutor
-from incident_manager.schema.services import Sources
+from incident_manager.schema.services import Sources, Store
 from incident_manager.schema.shape import GraphQLShape
 from incident_manager.schema.tally import DELIVERY
 
@@ -65,9 +69,10 @@ class _Plan:
 class GraphQLProjector:
     """The projector (see ``actors.ports``). ``executions`` counts executions of GraphQL."""
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, store: Store) -> None:
         self.executions = 0
-        self._sources = sources
+        self._store = store
+        self._veils = Veils()
         self._plans: WeakKeyDictionary[Shape, _Plan] = WeakKeyDictionary()
 
     def project(self, shape: Shape, record: Record, cursor: str) -> bytes:
@@ -75,7 +80,7 @@ class GraphQLProjector:
 
         Raises ValueError for an event that is not one of the shape's stream.
         """
-        return self._now(shape, source_of(shape.field, record), cursor)
+        return self._now(shape, _source(shape, record), cursor)
 
     def heartbeat(self, shape: Shape, now: Micros, cursor: str) -> bytes:
         """The payload of a HEARTBEAT at a time, in a shape of ``incidentUpdates``."""
@@ -88,8 +93,8 @@ class GraphQLProjector:
         moment is not delivered as if it were not there. Where relations grow beyond all bounds,
         the payload has no data and one error, COMPLEXITY_LIMITED.
         """
-        source = source_of(shape.field, record)
-        context = new_context(self._sources, DELIVERY)
+        source = _source(shape, record)
+        context = new_context(self._sources_of(shape), DELIVERY)
         executor, data = self._begin(shape, source, context)
         if executor.is_awaitable(data):
             tally = context.loaders.tally
@@ -107,6 +112,10 @@ class GraphQLProjector:
                 raise cause
         return _payload(data, _errors(executor), cursor)
 
+    def _sources_of(self, shape: Shape) -> Sources:
+        """Where the relations are read from: what is not theirs, subscribers do not get."""
+        return _Own(view_of(self._store.journal, shape.selectors, self._veils))
+
     def _now(self, shape: Shape, source: Source, cursor: str) -> bytes:
         executor, data = self._begin(shape, source, None)
         if executor.is_awaitable(data):
@@ -123,6 +132,21 @@ class GraphQLProjector:
             assert isinstance(shape, GraphQLShape)  # noqa: S101 -- http makes no others
             plan = self._plans[shape] = _Plan(shape)
         return plan.execute(source, context)
+
+
+@frozen
+class _Own:
+    """What some subscribers see of the journal."""
+
+    journal: View
+
+
+def _source(shape: Shape, record: Record) -> Source:
+    """The object that is delivered, as those see it who are confined to the shape's selectors."""
+    shown = seen(record, shape.selectors)
+    if shown is None:
+        raise ValueError(f"event {record.offset} is none of theirs")
+    return source_of(shape.field, shown)
 
 
 def _errors(executor: PlainExecutor) -> list[Formatted]:

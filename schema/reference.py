@@ -19,7 +19,7 @@ from graphql import (
 
 from incident_manager.schema.build import sdl
 from incident_manager.schema.documents import DocumentLimits
-from incident_manager.schema.operation import LEAST_ROLE
+from incident_manager.schema.operation import ACCESS
 from incident_manager.schema.tally import DELIVERY, REQUEST
 
 __all__ = ["reference"]
@@ -52,7 +52,9 @@ def reference() -> str:
     parts = ["# The GraphQL schema", _INTRODUCTION]
     parts.append("\n".join(f"- [{title}](#{title.lower()})" for title in titles))
     for name, title in _ROOTS.items():
-        parts += [f"## {title}", f"They need the role {LEAST_ROLE[name].name}."]
+        least = ACCESS[name].least
+        needed = "" if least is None else f"They need the role {least.name}."
+        parts += [f"## {title}", needed]
         parts += _type(definitions.pop(name))
     for title, kind in _KINDS.items():
         parts.append(f"## {title}")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from attrs import frozen
 
 from incident_manager.actors.cursor import Cursor
-from incident_manager.actors.journal.reads import CommentPage, TimelinePage
+from incident_manager.actors.journal.reads import Bounds, CommentPage, TimelinePage
 from incident_manager.actors.model import Comment, Micros
 from incident_manager.actors.vocabulary import TimelineEventType
 from incident_manager.schema.pages import sized
@@ -73,11 +73,11 @@ def comment_connection(page: CommentPage) -> CommentConnection:
     return CommentConnection(page.comments, page.total, _last(page.cursors), page.has_next)
 
 
-def timeline_connection(page: TimelinePage, epoch: str) -> TimelineConnection:
-    """What a client gets of the history that the journal of that epoch gave."""
+def timeline_connection(page: TimelinePage, bounds: Bounds) -> TimelineConnection:
+    """What a client gets of the history that the journal of those bounds gave."""
     events = tuple(
         TimelineEvent(
-            Cursor(epoch, each.offset),
+            bounds.event(each.offset),
             each.timestamp,
             each.event_type,
             each.actor,

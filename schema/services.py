@@ -9,11 +9,11 @@ from attrs import field, frozen
 from incident_manager.actors.commands import Command
 from incident_manager.actors.decision import Outcome
 from incident_manager.actors.errors import Refused
-from incident_manager.actors.journal.base import Journal
+from incident_manager.actors.journal.base import Journal, View
 from incident_manager.actors.model import Micros
 from incident_manager.actors.roles import Role
 
-__all__ = ["ComponentHealth", "Health", "HealthState", "Me", "Services", "Sources"]
+__all__ = ["ComponentHealth", "Health", "HealthState", "Me", "Services", "Sources", "Store"]
 
 
 class HealthState(StrEnum):
@@ -57,12 +57,21 @@ class Me:
     expires_at: Micros | None = None
 
 
+class Store(Protocol):
+    """Where everything is kept."""
+
+    @property
+    def journal(self) -> Journal:
+        """The journal."""
+        ...
+
+
 class Sources(Protocol):
     """Where relations are read from."""
 
     @property
-    def journal(self) -> Journal:
-        """The journal's read side."""
+    def journal(self) -> View:
+        """What the caller sees of the journal."""
         ...
 
 

@@ -23,6 +23,7 @@ from graphql import (
 from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet, collect_subfields
 from graphql.utilities import replace_variables
 
+from incident_manager.actors.selectors import Selectors
 from incident_manager.actors.streams import StreamField
 from incident_manager.schema.executor import TrioExecutor
 from incident_manager.schema.operation import Operation
@@ -34,7 +35,7 @@ __all__ = ["GraphQLShape", "canonical", "shape_of"]
 
 @attrs.frozen(cache_hash=True)
 class GraphQLShape:
-    """What one selection makes of the events of one stream.
+    """What one selection makes of the events of one stream, for those of some selectors.
 
     ``document`` says it all; it has one anonymous subscription without variables. ``deep`` says
     that relations are in it, which must be read at delivery.
@@ -43,12 +44,14 @@ class GraphQLShape:
     document: str
     field: StreamField = attrs.field(eq=False)
     deep: bool = attrs.field(eq=False)
+    selectors: Selectors = ()
 
 
-_SHAPES: Final[WeakValueDictionary[str, GraphQLShape]] = WeakValueDictionary()
+_Name = tuple[str, Selectors]
+_SHAPES: Final[WeakValueDictionary[_Name, GraphQLShape]] = WeakValueDictionary()
 
 
-def shape_of(operation: Operation) -> GraphQLShape:
+def shape_of(operation: Operation, selectors: Selectors = ()) -> GraphQLShape:
     """The shape of a subscription; equal ones are one object while anybody holds it.
 
     Raises GraphQLError where a directive or an argument inside is given null for a variable
@@ -61,10 +64,10 @@ def shape_of(operation: Operation) -> GraphQLShape:
     assert root is not None  # noqa: S101 -- the schema has subscriptions
     subfields, relations = _below(executor, root, details)
     document = f"subscription{{{_named(alias, details[0].node)}{subfields}}}"
-    found = _SHAPES.get(document)
+    found = _SHAPES.get((document, selectors))
     if found is None:
-        found = GraphQLShape(document, stream, bool(relations & RELATIONS))
-        _SHAPES[document] = found
+        found = GraphQLShape(document, stream, bool(relations & RELATIONS), selectors)
+        _SHAPES[document, selectors] = found
     return found
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Collection, Hashable, Mapping
 from typing import Any, Final, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 from graphql import GraphQLError, get_argument_values
 
 from incident_manager.actors.errors import ErrorCode, Refused
+from incident_manager.actors.selectors import Selectors
 from incident_manager.actors.streams import StreamField, StreamFilter
 from incident_manager.schema.errors import OperationRefused, format_error, refusal, refusal_of
 from incident_manager.schema.operation import Operation
@@ -27,8 +28,8 @@ class Subscribed:
     heartbeat_seconds: int | None = None
 
 
-def subscribed(operation: Operation) -> Subscribed:
-    """What a subscription asks for.
+def subscribed(operation: Operation, selectors: Selectors) -> Subscribed:
+    """What a subscription asks for, of one who is confined by ``selectors``.
 
     Raises OperationRefused with BAD_USER_INPUT for a heartbeat beyond 1 to 3600 seconds, for
     null where it may not be, and for a relation that is asked for more than 100 objects;
@@ -43,12 +44,12 @@ def subscribed(operation: Operation) -> Subscribed:
     definition = root.fields[details[0].node.name.value]
     try:
         arguments = get_argument_values(definition, details[0].node, executor.variable_values)
-        shape = shape_of(operation)
+        shape = shape_of(operation, selectors)
     except GraphQLError as error:
         raise OperationRefused([format_error(error, ErrorCode.BAD_USER_INPUT)]) from None
     except Refused as refused:
         raise refusal_of(refused) from None
-    wanted = stream_filter(arguments)
+    wanted = evolve(stream_filter(arguments), selectors=selectors)
     return Subscribed(shape.field, wanted, shape, _heartbeat(arguments))
 
 

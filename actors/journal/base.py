@@ -21,6 +21,7 @@ from incident_manager.actors.journal.reads import (
 )
 from incident_manager.actors.model import Incident, KeyState, Micros, Record
 from incident_manager.actors.redaction import Redaction
+from incident_manager.actors.selectors import Selectors
 
 __all__ = [
     "Answer",
@@ -36,6 +37,7 @@ __all__ = [
     "Needs",
     "SortField",
     "StaleHead",
+    "View",
 ]
 
 FingerprintKey = tuple[str, str]
@@ -141,8 +143,23 @@ class Chunk:
     examined: int
 
 
-class Journal(Reads, Protocol):
-    """An open journal: :class:`~incident_manager.actors.journal.reads.Reads`, and the events.
+class View(Reads, Protocol):
+    """What one caller sees of a journal: its state, and its events.
+
+    Every call may raise :class:`JournalUnavailable`.
+    """
+
+    async def bounds(self) -> Bounds:
+        """Epoch, oldest and head as of now."""
+        ...
+
+    async def read_after(self, offset: int, limit: int) -> Chunk:
+        """At most ``limit`` records with offsets greater than ``offset``."""
+        ...
+
+
+class Journal(View, Protocol):
+    """An open journal: all that can be seen of it, and what changes it.
 
     Every call may raise :class:`JournalUnavailable`.
     """
@@ -152,8 +169,8 @@ class Journal(Reads, Protocol):
         """Where the data lies, for people."""
         ...
 
-    async def bounds(self) -> Bounds:
-        """Epoch, oldest and head as of now."""
+    async def secret(self) -> bytes:
+        """32 random bytes that were made with the journal, and that never leave the server."""
         ...
 
     async def load(self, needs: Needs, now: Micros, since: Micros) -> Loaded:
@@ -174,8 +191,12 @@ class Journal(Reads, Protocol):
         """
         ...
 
-    async def read_after(self, offset: int, limit: int) -> Chunk:
-        """At most ``limit`` records with offsets greater than ``offset``."""
+    async def read_bearing(self, labels: Selectors, offset: int, limit: int) -> Chunk:
+        """As :meth:`read_after`, but only events whose incident or alert bears all the labels.
+
+        It takes as long as there are such events, however many others there are. ``examined``
+        is the last record's offset where there are ``limit`` of them, else the head.
+        """
         ...
 
     async def trim(self, *, keep: int, before: Micros, limit: int) -> int:

@@ -85,8 +85,10 @@ class Term:
 
 @frozen
 class Conditions:
-    """What must all hold: every term (there is one at least), and state, severity and time.
+    """What must all hold: every term, also of ``own`` (one of either at least), and state,
+    severity and time.
 
+    ``own`` are those of the caller's selectors: the way goes along them, whatever else there is.
     ``since`` and ``until`` are exclusive, and inside 64 bits.
     """
 
@@ -95,6 +97,7 @@ class Conditions:
     severities: frozenset[int]
     since: Micros | None = None
     until: Micros | None = None
+    own: tuple[Term, ...] = ()
 
 
 _NO_STATE = frozenset({0})
@@ -104,6 +107,7 @@ _SEVERITIES = frozenset(SEVERITY_WEIGHT.values())
 def incident_conditions(query: IncidentQuery) -> Conditions:
     """What an incident query asks for; its order and place are another matter."""
     states = query.states or frozenset(IncidentState)
+    own = label_terms(Facet.LABEL, query.selectors)
     return Conditions(
         (
             *_any_of(Facet.SOURCE, query.sources),
@@ -111,18 +115,20 @@ def incident_conditions(query: IncidentQuery) -> Conditions:
             *(() if query.assigned_to is None else _any_of(Facet.ASSIGNEE, [query.assigned_to])),
             *label_terms(Facet.LABEL, query.labels),
         )
-        or (Term(Facet.INCIDENT, "", ("",)),),
+        or (() if own else (Term(Facet.INCIDENT, "", ("",)),)),
         frozenset(
             STATE_ORDER[each] for each in (states & ACTIVE_STATES if query.active_only else states)
         ),
         _weights(query.severities),
         _bound(query.created_after),
         _bound(query.created_before),
+        own,
     )
 
 
 def alert_conditions(query: AlertQuery) -> Conditions:
     """What an alert query asks for."""
+    own = label_terms(Facet.ALERT_LABEL, query.selectors)
     return Conditions(
         (
             *_any_of(Facet.ALERT_SOURCE, query.sources),
@@ -133,10 +139,11 @@ def alert_conditions(query: AlertQuery) -> Conditions:
             ),
             *label_terms(Facet.ALERT_LABEL, query.labels),
         )
-        or (Term(Facet.ALERT, "", ("",)),),
+        or (() if own else (Term(Facet.ALERT, "", ("",)),)),
         _NO_STATE,
         _weights(query.severities),
         _bound(query.received_after),
+        own=own,
     )
 
 

@@ -40,6 +40,7 @@ from incident_manager.actors.journal.reads import (
     TimelinePage,
 )
 from incident_manager.actors.model import Alert, Incident, Micros, Record
+from incident_manager.actors.selectors import Selectors
 from incident_manager.actors.vocabulary import IncidentState, Severity
 from incident_manager.supervision import Child
 
@@ -226,6 +227,19 @@ class Keeper:
         if self._journal is None:
             raise JournalUnavailable("The journal is restarting.", written=False)
         return self._journal
+
+    async def secret(self) -> bytes:
+        """As the port says; waits while the journal is not open."""
+        return await self._read(lambda journal: journal.secret())
+
+    async def read_bearing(self, labels: Selectors, offset: int, limit: int) -> Chunk:
+        """As the port says; waits while the journal is not open."""
+        return await self._read(lambda journal: journal.read_bearing(labels, offset, limit))
+
+    async def alerts_by_id(self, ids: Iterable[str]) -> Mapping[str, Alert]:
+        """As the port says; waits while the journal is not open."""
+        wanted = tuple(ids)  # a read that is repeated needs them again
+        return await self._read(lambda journal: journal.alerts_by_id(wanted))
 
     async def read_after(self, offset: int, limit: int) -> Chunk:
         """As the port says; waits while the journal is not open."""

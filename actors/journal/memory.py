@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from itertools import chain
+from itertools import chain, islice
 
 import trio
 
@@ -35,6 +35,7 @@ from incident_manager.actors.journal.reads import (
 )
 from incident_manager.actors.journal.rules import check_batch, check_read, trim_to
 from incident_manager.actors.model import Alert, Incident, Micros
+from incident_manager.actors.selectors import Selectors, seen
 
 __all__ = ["MemoryJournal", "MemoryStore", "open_memory"]
 
@@ -98,6 +99,25 @@ class MemoryJournal:
         records = tuple(store.records[start : start + limit])
         bounds = store.bounds
         return Chunk(records, bounds, records[-1].offset if records else bounds.head)
+
+    async def read_bearing(self, labels: Selectors, offset: int, limit: int) -> Chunk:
+        """See the port."""
+        check_read(offset, limit)
+        store = await self._open()
+        start = max(0, offset + 1 - store.oldest)
+        found = (each for each in store.records[start:] if seen(each, labels) is not None)
+        records = tuple(islice(found, limit))
+        bounds = store.bounds
+        return Chunk(records, bounds, records[-1].offset if len(records) == limit else bounds.head)
+
+    async def secret(self) -> bytes:
+        """See the port."""
+        return (await self._open()).secret
+
+    async def alerts_by_id(self, ids: Iterable[str]) -> Mapping[str, Alert]:
+        """See the port."""
+        alerts = (await self._open()).alerts
+        return {each: alerts[each] for each in ids if each in alerts}
 
     async def incident(self, incident_id: str) -> Incident | None:
         """See the port."""

@@ -1,5 +1,6 @@
 """What a memory journal holds, and how it follows the events."""
 
+import os
 from collections import defaultdict
 from uuid import uuid4
 
@@ -47,6 +48,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.epoch = uuid4().hex
+        self.secret = os.urandom(32)
         self.oldest = 1
         self.records: list[Record] = []
         self.incidents: dict[str, Incident] = {}

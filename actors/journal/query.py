@@ -15,6 +15,7 @@ from incident_manager.actors.journal.reads import (
     SortField,
 )
 from incident_manager.actors.model import Alert, Incident
+from incident_manager.actors.selectors import bears
 from incident_manager.actors.vocabulary import IncidentState, Severity
 
 __all__ = [
@@ -77,11 +78,6 @@ def check_query(query: IncidentQuery | AlertQuery | SearchQuery) -> None:
         raise ValueError(f"sources has {len(query.sources)} entries; it can have {_MOST_SOURCES}")
 
 
-def bears(labels: Mapping[str, str], asked: Mapping[str, str] | None) -> bool:
-    """Every pair that is asked for is among the labels."""
-    return not asked or all(labels.get(key) == value for key, value in asked.items())
-
-
 def matches(query: IncidentQuery, incident: Incident) -> bool:
     """Every condition of the query holds for the incident; times are exclusive bounds."""
     q = query
@@ -95,6 +91,7 @@ def matches(query: IncidentQuery, incident: Incident) -> bool:
         and (q.created_after is None or incident.created_at > q.created_after)
         and (q.created_before is None or incident.created_at < q.created_before)
         and bears(incident.labels, q.labels)
+        and bears(incident.labels, q.selectors)
     )
 
 
@@ -107,6 +104,7 @@ def alert_matches(query: AlertQuery, alert: Alert) -> bool:
         and (q.incident_id is None or alert.incident_id == q.incident_id)
         and (q.received_after is None or alert.received_at > q.received_after)
         and bears(alert.labels, q.labels)
+        and bears(alert.labels, q.selectors)
     )
 
 

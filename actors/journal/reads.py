@@ -45,7 +45,19 @@ class Bounds:
     @property
     def cursor(self) -> Cursor:
         """The place after the newest event."""
-        return Cursor(self.epoch, self.head)
+        return self.place(self.head)
+
+    def event(self, offset: int) -> Cursor:
+        """The cursor of an event."""
+        return Cursor(self.epoch, offset)
+
+    def place(self, offset: int) -> Cursor:
+        """A cursor behind everything up to an offset."""
+        return Cursor(self.epoch, offset)
+
+    def open(self, cursor: Cursor) -> Cursor:
+        """The place that a client's cursor means."""
+        return cursor
 
 
 class SortField(StrEnum):
@@ -64,6 +76,9 @@ class IncidentQuery:
     Either ``page`` (from 0) or ``after`` (an ``end_cursor``) says where; ``size`` is 1 to 100.
     SEVERITY sorts by rank (P0 is the highest), STATE by the order of its declaration; equals
     are ordered by creation, then id, in the same direction. ``labels`` must all be equal.
+
+    ``selectors`` are labels too, of the caller: how long an answer takes depends on what bears
+    them, and not on what there is besides.
     """
 
     states: frozenset[IncidentState] = frozenset()
@@ -80,6 +95,7 @@ class IncidentQuery:
     page: int = 0
     size: int = 20
     after: str | None = None
+    selectors: Mapping[str, str] = field(factory=dict)
 
 
 @frozen
@@ -99,7 +115,7 @@ class IncidentPage:
 class AlertQuery:
     """Which alerts, the newest first (by ``received_at``, then id).
 
-    Conditions and places as in :class:`IncidentQuery`; ``received_after`` is exclusive.
+    Conditions, places and selectors as in :class:`IncidentQuery`; ``received_after`` is exclusive.
     """
 
     sources: frozenset[str] = frozenset()
@@ -110,6 +126,7 @@ class AlertQuery:
     page: int = 0
     size: int = 20
     after: str | None = None
+    selectors: Mapping[str, str] = field(factory=dict)
 
 
 @frozen
@@ -267,4 +284,8 @@ class Reads(Protocol):
 
     async def audit(self, query: AuditQuery) -> AuditPage:
         """A page of the audit; a bad ``after`` raises ValueError."""
+        ...
+
+    async def alerts_by_id(self, ids: Iterable[str]) -> Mapping[str, Alert]:
+        """The alerts, and what became of them; unknown ids are left out."""
         ...

@@ -46,9 +46,11 @@ from incident_manager.actors.journal.reads import (
 )
 from incident_manager.actors.journal.rules import check_batch, check_read
 from incident_manager.actors.journal.sqlite_errors import read_transaction, write_transaction
+from incident_manager.actors.journal.sqlite_interrupt import interruptible
 from incident_manager.actors.journal.sqlite_open import open_file
 from incident_manager.actors.journal.sqlite_schema import MIGRATIONS, Migrations
 from incident_manager.actors.model import Alert, Incident, Micros
+from incident_manager.actors.selectors import Selectors
 
 __all__ = ["SqliteJournal", "open_sqlite"]
 
@@ -62,8 +64,8 @@ logger = structlog.get_logger(__name__)
 class SqliteJournal:
     """The :class:`~incident_manager.actors.journal.base.Journal` in an SQLite file.
 
-    Made by :func:`open_sqlite`. Nothing that has begun in a thread is ever abandoned: a call
-    that is cancelled meanwhile ends its work first.
+    Made by :func:`open_sqlite`. Nothing that has begun in a thread is ever abandoned: a write
+    that is cancelled meanwhile ends its work first; a read is interrupted, and its thread is free.
     """
 
     def __init__(
@@ -120,6 +122,21 @@ class SqliteJournal:
         return await self._read(
             lambda connection: sqlite_read.read_after(connection, offset, limit)
         )
+
+    async def read_bearing(self, labels: Selectors, offset: int, limit: int) -> Chunk:
+        """See the port."""
+        check_read(offset, limit)
+        return await self._read(
+            lambda connection: sqlite_read.read_bearing(connection, labels, offset, limit)
+        )
+
+    async def secret(self) -> bytes:
+        """See the port."""
+        return await self._read(sqlite_read.read_secret)
+
+    async def alerts_by_id(self, ids: Iterable[str]) -> Mapping[str, Alert]:
+        """See the port."""
+        return await self._read(lambda connection: sqlite_beside.read_alerts(connection, ids))
 
     async def incident(self, incident_id: str) -> Incident | None:
         """See the port."""
@@ -255,7 +272,7 @@ class SqliteJournal:
         def in_thread() -> _T:
             connection = self._idle.pop()
             try:
-                with read_transaction(connection, self._where):
+                with read_transaction(connection, self._where), interruptible(connection):
                     return work(connection)
             finally:
                 self._idle.append(connection)

@@ -66,6 +66,8 @@ class Plan:
 
 def plan(connection: sqlite3.Connection, asked: Conditions) -> Plan | None:
     """The way to what is asked; None if nothing can match."""
+    if asked.own:
+        return _plan_own(connection, asked)
     found = [(term, _cells(connection, term, asked)) for term in asked.terms]
     if not all(cells for _, cells in found):
         return None
@@ -77,6 +79,16 @@ def plan(connection: sqlite3.Connection, asked: Conditions) -> Plan | None:
         if term is not driver
     ]
     return Plan(asked, driver, cells, others)
+
+
+def _plan_own(connection: sqlite3.Connection, asked: Conditions) -> Plan | None:
+    """Along the caller's own rows: what others have makes the way neither shorter nor longer."""
+    if not all(term.values for term in (*asked.terms, *asked.own)):
+        return None
+    found = [(term, _cells(connection, term, asked)) for term in asked.own]
+    driver, cells = min(found, key=lambda each: sum(cell.n for cell in each[1]))
+    others = [*asked.terms, *(term for term in asked.own if term is not driver)]
+    return Plan(asked, driver, cells, others) if cells else None
 
 
 def rows_of(facet: Facet) -> str:

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, islice
 
 from attrs import evolve
 
@@ -44,8 +44,9 @@ from incident_manager.actors.journal.sqlite_beside import read_alerts, read_inci
 from incident_manager.actors.journal.sqlite_facets import Plan, plan
 from incident_manager.actors.journal.sqlite_search import find
 from incident_manager.actors.journal.sqlite_walk import Walk, keys, tally
-from incident_manager.actors.journal.words import wanted
+from incident_manager.actors.journal.words import mark, wanted
 from incident_manager.actors.model import Alert, Incident, KeyState, Micros
+from incident_manager.actors.selectors import Selectors, seen
 from incident_manager.actors.vocabulary import ACTIVE_STATES
 
 __all__ = [
@@ -53,14 +54,20 @@ __all__ = [
     "read_after",
     "read_alert",
     "read_alert_page",
+    "read_bearing",
     "read_bounds",
     "read_incident",
     "read_page",
     "read_search",
+    "read_secret",
     "read_stats",
 ]
 
 _ACTIVE = [STATE_ORDER[state] for state in ACTIVE_STATES]
+# The look at the event comes last: most of what is passed over bears another label only.
+_BEARING = """SELECT e.offset, e.body FROM event_marks AS m CROSS JOIN events AS e USING (offset)
+    WHERE m.mark = ? AND m.offset > ? {} ORDER BY m.offset"""
+_AND_MARKED = "AND EXISTS (SELECT 1 FROM event_marks AS n WHERE n.mark = ? AND n.offset = m.offset)"
 _NUMBERED = """SELECT i.id, i.body FROM json_each(?) AS w
     CROSS JOIN incidents AS i ON i.seq = w.value ORDER BY w.key"""
 
@@ -83,6 +90,27 @@ def read_after(connection: sqlite3.Connection, offset: int, limit: int) -> Chunk
     )
     records = tuple(decode_record(place, body) for place, body in rows)
     return Chunk(records, bounds, records[-1].offset if records else bounds.head)
+
+
+def read_bearing(
+    connection: sqlite3.Connection, labels: Selectors, offset: int, limit: int
+) -> Chunk:
+    """The records after ``offset`` that bear the labels, at most ``limit``."""
+    bounds = read_bounds(connection)
+    rows = connection.execute(
+        _BEARING.format(_AND_MARKED * (len(labels) - 1)),
+        (mark(*labels[0]), int64(offset), *(mark(*each) for each in labels[1:])),
+    )
+    found = (decode_record(place, body) for place, body in rows)
+    records = tuple(islice((each for each in found if seen(each, labels) is not None), limit))
+    rows.close()
+    return Chunk(records, bounds, records[-1].offset if len(records) == limit else bounds.head)
+
+
+def read_secret(connection: sqlite3.Connection) -> bytes:
+    """The journal's secret."""
+    row = connection.execute("SELECT value FROM meta WHERE key = 'secret'").fetchone()
+    return bytes(row[0])
 
 
 def read_incident(connection: sqlite3.Connection, incident_id: str) -> Incident | None:

@@ -19,6 +19,8 @@ from incident_manager.actors.journal.codec import (
 from incident_manager.actors.journal.facets import alert_rows, incident_rows
 from incident_manager.actors.journal.sqlite_facets import change_facets
 from incident_manager.actors.journal.sqlite_write import incident_row, put_incident
+from incident_manager.actors.journal.words import mark
+from incident_manager.actors.model import Record
 from incident_manager.actors.redaction import (
     Redaction,
     redact_alert,
@@ -34,6 +36,8 @@ __all__ = ["redact", "scrub", "scrub_due"]
 _LINES = "SELECT offset, seq, body FROM timeline WHERE incident_id = ? ORDER BY offset, seq"
 _LINE = "UPDATE timeline SET body = ? WHERE incident_id = ? AND offset = ? AND seq = ?"
 _HOLDS = "SELECT key, body FROM answers WHERE instr(body, CAST(? AS BLOB)) > 0"
+_UNMARK = "DELETE FROM event_marks WHERE mark = ? AND offset = ?"
+_MARK = "INSERT INTO event_marks VALUES (?, ?)"
 _PATIENCE = 100  # milliseconds that emptying the log waits for readers, while writers wait
 
 
@@ -62,8 +66,11 @@ def _events(connection: sqlite3.Connection, redaction: Redaction) -> None:
         row = connection.execute("SELECT body FROM events WHERE offset = ?", (offset,)).fetchone()
         if row is None:
             continue
-        record = redact_record(decode_record(offset, row[0]), redaction)
+        old = decode_record(offset, row[0])
+        record = redact_record(old, redaction)
         connection.execute("UPDATE events SET body = ? WHERE offset = ?", (encode(record), offset))
+        connection.executemany(_UNMARK, [(each, offset) for each in _marks(old)])
+        connection.executemany(_MARK, [(each, offset) for each in _marks(record)])
         for seq, entry in enumerate(timeline_entries(record)):
             connection.execute(_LINE, (encode(entry), owner, offset, seq))
     oldest = connection.execute("SELECT coalesce(min(offset), 0) FROM events").fetchone()[0]
@@ -71,6 +78,12 @@ def _events(connection: sqlite3.Connection, redaction: Redaction) -> None:
         if offset < oldest:
             entry = redact_line(decode_timeline(offset, body))
             connection.execute(_LINE, (encode(entry), owner, offset, seq))
+
+
+def _marks(record: Record) -> frozenset[str]:
+    """What the labels of an event's incident and alert are found by."""
+    bearers = (record.incident, record.alert)
+    return frozenset(mark(*pair) for each in bearers if each for pair in each.labels.items())
 
 
 def _states(connection: sqlite3.Connection, redaction: Redaction) -> None:

@@ -244,5 +244,22 @@ _VERSION_3 = (
         BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END""",
 )
 
-MIGRATIONS: Migrations = (_VERSION_1, _VERSION_2, _VERSION_3)
+# What confined principals need: which events bear a label (by ``mark``, so that no text lies here
+# that a redaction would have to find), and the secret that their cursors are sealed with.
+_VERSION_4 = (
+    """CREATE TABLE event_marks (
+        mark TEXT NOT NULL,
+        offset INTEGER NOT NULL,
+        PRIMARY KEY (mark, offset)
+    ) WITHOUT ROWID""",
+    """INSERT OR IGNORE INTO event_marks
+        SELECT mark(label.key, label.value), offset
+        FROM events, json_each(body, '$.incident.labels') AS label""",
+    """INSERT OR IGNORE INTO event_marks
+        SELECT mark(label.key, label.value), offset
+        FROM events, json_each(body, '$.alert.labels') AS label""",
+    "INSERT INTO meta (key, value) VALUES ('secret', randomblob(32))",
+)
+
+MIGRATIONS: Migrations = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 """Every step so far; their number is this version's schema version."""

@@ -191,10 +191,11 @@ _CHANGED = ("updated_at", "created_at", "id")
 
 def _by_change(connection: sqlite3.Connection, values: _Values, plan: Plan, walk: Walk) -> str:
     """By the time of the last change: sort what matches if it is little, else look through all
-    in that order. With evenly spread matches both cost the same at rows² = all * wanted.
+    in that order. With evenly spread matches both cost the same at rows² = all * wanted. What is
+    a confined caller's own is always sorted.
     """
     everything = size_of(connection, Term(Facet.INCIDENT, "", ("",)))
-    few = plan.rows**2 <= everything * (walk.offset + walk.limit)
+    few = bool(plan.asked.own) or plan.rows**2 <= everything * (walk.offset + walk.limit)
     columns = [f"{'i' if few else 'f'}.{column}" for column in _CHANGED]
     behind = _behind(values, walk, columns)
     what = ", ".join(columns)

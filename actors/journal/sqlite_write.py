@@ -20,14 +20,28 @@ from incident_manager.actors.journal.rules import trim_to
 from incident_manager.actors.journal.sqlite_audit import ADD_AUDIT, audit_row
 from incident_manager.actors.journal.sqlite_facets import change_facets
 from incident_manager.actors.journal.sqlite_search import follow
+from incident_manager.actors.journal.words import mark
 from incident_manager.actors.model import Alert, Incident, Micros, Record, key_state
 from incident_manager.actors.timeline import timeline_entries
 
-__all__ = ["Rows", "alert_row", "incident_row", "put_incident", "rows_of", "trim", "write"]
+__all__ = [
+    "ADD_MARK",
+    "Rows",
+    "alert_row",
+    "incident_row",
+    "put_incident",
+    "rows_of",
+    "trim",
+    "write",
+]
 
 _Values = Sequence[object]
 
 _EVENT = "INSERT INTO events VALUES (?, ?, ?)"
+ADD_MARK = "INSERT INTO event_marks VALUES (?, ?)"
+_UNMARK = """DELETE FROM event_marks WHERE (mark, offset) IN (
+    SELECT mark(label.key, label.value), offset
+    FROM events, json_each(body, '$.' || ? || '.labels') AS label WHERE offset <= ?)"""
 _INCIDENT = """INSERT INTO incidents VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET scope = excluded.scope, fingerprint = excluded.fingerprint,
     active = excluded.active, state = excluded.state, severity = excluded.severity,
@@ -66,6 +80,7 @@ def rows_of(batch: Append) -> Rows:
     for record in batch.records:
         rows[_EVENT].append((record.offset, record.time, encode(record)))
         rows[ADD_AUDIT].append(audit_row(audit_of(record)))
+        rows[ADD_MARK] += [(mark, record.offset) for mark in _marks(record)]
         for statement, values in _beside(record):
             rows[statement].append(values)
         if record.incident is not None:
@@ -81,6 +96,17 @@ def rows_of(batch: Append) -> Rows:
         [(each, incident_row(each, lines[each.id])) for each in incidents.values()],
         [(each, alert_row(each)) for each in alerts.values()],
     )
+
+
+def _marks(record: Record) -> Sequence[str]:
+    """What the labels of an event's incident and alert are found by."""
+    pairs = {
+        pair
+        for bearer in (record.incident, record.alert)
+        if bearer is not None
+        for pair in bearer.labels.items()
+    }
+    return sorted(mark(*pair) for pair in pairs)
 
 
 def _beside(record: Record) -> Iterable[tuple[str, _Values]]:
@@ -173,6 +199,8 @@ def trim(
     )
     last = trim_to(bounds, (row[0] for row in times), keep=keep, before=before, limit=limit)
     times.close()
+    for bearer in ("incident", "alert"):
+        connection.execute(_UNMARK, (bearer, last))
     connection.execute("DELETE FROM events WHERE offset <= ?", (last,))
     connection.execute(
         "DELETE FROM answers WHERE key IN (SELECT key FROM answers WHERE expires_at <= ? LIMIT ?)",

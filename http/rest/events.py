@@ -41,8 +41,11 @@ async def listing() -> TrioResponse:
         given.wrong("limit", f"is {limit}; it must be 1 to {_MOST}")
     given.done()
     after: Cursor | None = values["after"]
+    journal = session().journal
     with read_in_time():
-        chunk = await session().journal.read_after(0 if after is None else after.offset, limit)
+        if after is not None:
+            after = (await journal.bounds()).open(after)
+        chunk = await journal.read_after(0 if after is None else after.offset, limit)
     if after is not None:
         check_place(after, chunk.bounds)
     return json_reply(events_view(chunk))
@@ -53,10 +56,10 @@ def check_place(after: Cursor, bounds: Bounds) -> None:
 
     Raises :class:`InvalidFields` for one ahead of the head: this journal never gave it.
     """
-    oldest = Cursor(bounds.epoch, bounds.oldest - 1)
+    oldest = bounds.place(bounds.oldest - 1)
     if after.epoch != bounds.epoch:
         raise Gone("after is a cursor of another journal.", "after", str(oldest))
-    if after.offset < oldest.offset:
+    if after.offset < bounds.oldest - 1:
         raise Gone("after is older than the events that are kept.", "after", str(oldest))
     if after.offset > bounds.head:
         raise InvalidFields([FieldError("after", f"after is ahead of {bounds.cursor}")])

@@ -11,6 +11,7 @@ from quart import g, request
 from incident_manager.actors.answers import IdempotencyKey
 from incident_manager.actors.commands import Command
 from incident_manager.actors.registry import Answered
+from incident_manager.http.auth import Principal
 from incident_manager.http.rest.problems import FieldError, InvalidFields
 from incident_manager.http.serving import change_in_time, session
 
@@ -23,9 +24,11 @@ _FORM: Final = re.compile(r"[!-~]{1,255}")
 
 
 def named(
-    keys: Sequence[str], principal: str, method: str, path: str, body: bytes
+    keys: Sequence[str], principal: str | Sequence[object], method: str, path: str, body: bytes
 ) -> IdempotencyKey | None:
     """The whole name of a request's key: of one principal, on one route; None without a key.
+
+    ``principal`` is the name, or all that tells one caller from another of the same name.
 
     ``keys`` are the header's values. Raises :class:`InvalidFields` for more than one, and for
     one that is not 1 to 255 characters of visible ASCII.
@@ -42,7 +45,14 @@ def named(
 def request_key(body: bytes) -> IdempotencyKey | None:
     """The key of the current request, as :func:`named`."""
     keys = request.headers.getlist(HEADER)
-    return named(keys, session().principal.name, request.method, request.path, body)
+    return named(keys, _who(session().principal), request.method, request.path, body)
+
+
+def _who(principal: Principal) -> str | Sequence[object]:
+    """One name may be that of several: of a token and of an API key, and of other selectors."""
+    if principal.api_key is None and not principal.selectors:
+        return principal.name
+    return [principal.name, principal.api_key, sorted(principal.selectors.items())]
 
 
 async def ask(commands: Sequence[Command], key: IdempotencyKey | None) -> Answered:

@@ -29,7 +29,7 @@ async def listing(incident_id: str) -> TrioResponse:
     journal = session().journal
     with read_in_time(), judged():
         page = (await journal.timeline_of([wanted], part.first, part.after))[wanted]
-        epoch = (await journal.bounds()).epoch
+        bounds = await journal.bounds()
     if not page.total:  # every incident has a line, that of its beginning
         raise no_incident(wanted)
-    return json_reply(timeline_view(timeline_connection(page, epoch)))
+    return json_reply(timeline_view(timeline_connection(page, bounds)))

@@ -1,8 +1,7 @@
 """Values as REST shows them: GraphQL's fields in snake_case, times in RFC 3339."""
 
 from incident_manager.actors import model
-from incident_manager.actors.cursor import Cursor
-from incident_manager.actors.journal.base import Chunk
+from incident_manager.actors.journal.base import Bounds, Chunk
 from incident_manager.actors.model import Micros
 from incident_manager.actors.updates import update_type
 from incident_manager.http.rest import shapes
@@ -172,11 +171,11 @@ def timeline_view(page: relations.TimelineConnection) -> shapes.Timeline:
     }
 
 
-def event_view(record: model.Record, epoch: str) -> shapes.Event:
-    """One event of the journal of that epoch."""
+def event_view(record: model.Record, bounds: Bounds) -> shapes.Event:
+    """One event of the journal of those bounds."""
     before, incident = record.before, record.incident
     return {
-        "cursor": str(Cursor(epoch, record.offset)),
+        "cursor": str(bounds.event(record.offset)),
         "time": write_datetime(record.time),
         "kind": record.kind,
         "update_type": None if incident is None else update_type(record),
@@ -200,9 +199,9 @@ def event_view(record: model.Record, epoch: str) -> shapes.Event:
 
 def events_view(chunk: Chunk) -> shapes.Events:
     """What the journal has behind a place."""
-    epoch = chunk.bounds.epoch
+    bounds = chunk.bounds
     return {
-        "events": [event_view(record, epoch) for record in chunk.records],
-        "next": str(Cursor(epoch, chunk.examined)),
-        "has_more": chunk.examined < chunk.bounds.head,
+        "events": [event_view(record, bounds) for record in chunk.records],
+        "next": str(bounds.place(chunk.examined)),
+        "has_more": chunk.examined < bounds.head,
     }

@@ -134,7 +134,7 @@ def traceparent(data: bytes) -> None:
 @cache
 def _authenticator() -> Authenticator:
     settings = load_settings({"auth.jwt_secret": SECRET}, {}, lambda _: b"")
-    return Authenticator.from_settings(settings, confines=True)
+    return Authenticator.from_settings(settings)
 
 
 def auth(data: bytes) -> None:

@@ -8,6 +8,7 @@ from attrs import field, frozen
 
 from incident_manager.actors.model import Micros, Record
 from incident_manager.actors.ports import Gap
+from incident_manager.actors.selectors import Selectors
 from incident_manager.actors.streams import StreamField
 
 
@@ -16,6 +17,7 @@ class FakeShape:
     field: StreamField = StreamField.INCIDENT_UPDATES
     name: str = "plain"
     deep: bool = False
+    selectors: Selectors = ()
 
 
 class Unprojectable(Exception):

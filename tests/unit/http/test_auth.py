@@ -185,11 +185,8 @@ def test_a_token_without_a_subject(claims: dict[str, str]) -> None:
     assert who(f"Bearer {bare}").name == "unknown"
 
 
-def test_selectors_confine_or_are_refused() -> None:
-    bearer = f"Bearer {token(selectors={'tenant': 'acme'})}"
-    assert code(bearer) == "FORBIDDEN"
-    confining = Authenticator.from_settings(SETTINGS, confines=True)
-    assert who(bearer, confining).selectors == {"tenant": "acme"}
+def test_selectors_confine() -> None:
+    assert who(f"Bearer {token(selectors={'tenant': 'acme'})}").selectors == {"tenant": "acme"}
     assert who(f"Bearer {token(selectors={})}").selectors == {}
 
 
@@ -223,7 +220,8 @@ async def test_renewal_is_for_the_same_subject_only() -> None:
     current = who(f"Bearer {token()}")
     renewed = await AUTH.renew(current, Credentials(f"Bearer {token(exp=SOON + 1)}"))
     assert renewed.expires_at == SOON + 1
-    for other in (f"Bearer {token(sub='bob')}", f"Bearer {token(exp=1)}"):
+    confined = token(selectors={"tenant": "acme"})
+    for other in (f"Bearer {token(sub='bob')}", f"Bearer {token(exp=1)}", f"Bearer {confined}"):
         with pytest.raises(AuthError) as caught:
             await AUTH.renew(current, Credentials(other))
         assert caught.value.code == "UNAUTHORIZED"
@@ -308,15 +306,12 @@ def test_only_what_is_configured_is_taken() -> None:
     assert caught.value.code is ErrorCode.UNAUTHENTICATED
 
 
-def test_an_api_key_with_selectors_is_refused_too() -> None:
+def test_an_api_key_with_selectors_confines_too() -> None:
     text, key = new_key("ci", Role.VIEWER, selectors={"tenant": "acme"})
     auth = AuthSettings(api_keys={"ci": key.entry()})
     shown = Credentials(None, text)
-    with pytest.raises(AuthError) as caught:
-        Authenticator.from_settings(Settings(auth=auth)).authenticate(shown)
-    assert caught.value.code is ErrorCode.FORBIDDEN
-    confining = Authenticator.from_settings(Settings(auth=auth), confines=True)
-    assert confining.authenticate(shown).selectors == {"tenant": "acme"}
+    keyed = Authenticator.from_settings(Settings(auth=auth))
+    assert keyed.authenticate(shown).selectors == {"tenant": "acme"}
 
 
 def test_files_are_read_at_the_start_and_on_reload(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from incident_manager.http.auth import Role
+from incident_manager.http.auth import ANONYMOUS
 from incident_manager.http.execution import execute, prepare
 from incident_manager.http.gateway import Gateway
 from incident_manager.schema.errors import OperationRefused
@@ -12,7 +12,7 @@ MISSING = "00000000-0000-4000-8000-000000000000"
 
 
 def ask(gateway: Gateway, query: str):
-    return prepare(gateway, query, None, None, role=Role.ADMIN)
+    return prepare(gateway, query, None, None, ANONYMOUS)
 
 
 async def test_root_fields_are_counted_when_they_are_asked_for() -> None:

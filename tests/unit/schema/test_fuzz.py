@@ -268,7 +268,7 @@ async def send(desk: Desk, request: Request, known: list[str]) -> None:
         operation = desk.preparer.prepare(
             request.text, None, filled_in(request.variables, known), role=Role.ADMIN
         )
-        wanted = subscribed(operation) if operation.streams else None
+        wanted = subscribed(operation, ()) if operation.streams else None
     except OperationRefused as refused:
         check_answer(wire({"data": None, "errors": refused.errors}), request.text)
         return

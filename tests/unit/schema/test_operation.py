@@ -8,10 +8,11 @@ from graphql import OperationType
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from incident_manager.actors.access import Access, Scope
 from incident_manager.actors.errors import ErrorCode
 from incident_manager.actors.roles import Role
 from incident_manager.schema.errors import OperationRefused
-from incident_manager.schema.operation import LEAST_ROLE, Operation, Preparer
+from incident_manager.schema.operation import ACCESS, Operation, Preparer
 
 PREPARER = Preparer()
 ID = "0190a5b0-7c00-7000-8000-000000000001"
@@ -209,10 +210,20 @@ def test_roles(query: str, least: Role) -> None:
 
 
 def test_one_field_may_need_more_than_its_type(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = {**LEAST_ROLE, "Query.health": Role.ADMIN}
-    monkeypatch.setattr("incident_manager.schema.operation.LEAST_ROLE", table)
+    table = {**ACCESS, "Query.health": Access(Role.ADMIN)}
+    monkeypatch.setattr("incident_manager.schema.operation.ACCESS", table)
     assert prepared("{ cursor }", role=Role.VIEWER)
     assert refused("{ cursor health { status } }", role=Role.RESPONDER)["code"] == "FORBIDDEN"
+
+
+def test_a_field_may_be_kept_from_those_who_are_confined(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = {**ACCESS, "Query.health": Access(Role.VIEWER, Scope.NONE)}
+    monkeypatch.setattr("incident_manager.schema.operation.ACCESS", table)
+    assert PREPARER.prepare("{ cursor }", confined=True)
+    assert PREPARER.prepare("{ health { status } }")
+    with pytest.raises(OperationRefused) as caught:
+        PREPARER.prepare("{ cursor health { status } }", confined=True)
+    assert caught.value.code is ErrorCode.FORBIDDEN
 
 
 def test_a_document_is_read_once_whatever_its_variables() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from incident_manager.actors.cursor import Cursor
 from incident_manager.actors.errors import ErrorCode, Refused
-from incident_manager.actors.journal.reads import CommentPage, TimelinePage
+from incident_manager.actors.journal.reads import Bounds, CommentPage, TimelinePage
 from incident_manager.actors.timeline import timeline_entries
 from incident_manager.schema.relations import (
     CommentConnection,
@@ -46,7 +46,7 @@ def test_comments() -> None:
 
 def test_a_history() -> None:
     [entry] = timeline_entries(make_record(3))
-    found = timeline_connection(TimelinePage((entry,), ("a",), 1, False), "e1")
+    found = timeline_connection(TimelinePage((entry,), ("a",), 1, False), Bounds("e1", 1, 3))
     assert found == TimelineConnection(
         (
             TimelineEvent(

@@ -19,7 +19,7 @@ PREPARER = Preparer()
 
 
 def ask(query: str, **variables: object) -> Subscribed:
-    return subscribed(PREPARER.prepare(f"subscription {query}", None, variables))
+    return subscribed(PREPARER.prepare(f"subscription {query}", None, variables), ())
 
 
 ONE, TWO = make_incident(1).id, make_incident(2).id
@@ -139,7 +139,7 @@ def test_a_relation_that_cannot_be_given_is_refused_at_once(inside: str) -> None
 
 def test_a_query_is_no_subscription() -> None:
     with pytest.raises(ValueError, match="query is no subscription"):
-        subscribed(PREPARER.prepare("{ cursor }"))
+        subscribed(PREPARER.prepare("{ cursor }"), ())
 
 
 # The contract's rule, said again from the GraphQL input, without any of the code under test.

@@ -99,6 +99,9 @@ READS: dict[str, Callable[[Journal], Awaitable[object]]] = {
     "timeline_of": lambda j: j.timeline_of(iter([make_incident(1).id]), 1),
     "trim": lambda j: j.trim(keep=0, before=0, limit=9),
     "audit": lambda j: j.audit(AuditQuery()),
+    "alerts_by_id": lambda j: j.alerts_by_id(iter(["1"])),
+    "read_bearing": lambda j: j.read_bearing((("a", "1"),), 0, 9),
+    "secret": lambda j: j.secret(),
     "trim_audit": lambda j: j.trim_audit(before=0, limit=9),
 }
 WRITES: dict[str, Callable[[Journal], Awaitable[object]]] = {

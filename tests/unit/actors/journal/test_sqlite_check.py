@@ -211,7 +211,10 @@ Make = Callable[[Path], object]
         (lambda path: None, "is not there"),
         (lambda path: path.touch(), "is not there, or empty"),
         (lambda path: path.write_bytes(b"no database" * 100), "is not an SQLite database"),
-        (lambda path: create(path, (*MIGRATIONS, ())), "has schema version 4; this version knows"),
+        (
+            lambda path: create(path, (*MIGRATIONS, ())),
+            f"has schema version {len(MIGRATIONS) + 1}; this version knows",
+        ),
     ],
 )
 def test_what_is_no_journal_is_refused(tmp_path: Path, make: Make, said: str) -> None:

@@ -1,5 +1,5 @@
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from incident_manager.actors.journal.query import SEVERITY_WEIGHT, STATE_ORDER
 from incident_manager.actors.journal.sqlite_audit import ADD_AUDIT
 from incident_manager.actors.journal.sqlite_file import clean, connect, create, migrate
 from incident_manager.actors.journal.sqlite_schema import APPLICATION_ID, MIGRATIONS
-from incident_manager.actors.journal.sqlite_write import rows_of, write
+from incident_manager.actors.journal.sqlite_write import ADD_MARK, Rows, rows_of, write
 from incident_manager.actors.model import Alert, Incident, Record
 from incident_manager.actors.timeline import timeline_entries
 from incident_manager.actors.vocabulary import AlertStatus, IncidentState, Kind, Severity
@@ -184,9 +184,7 @@ def test_version_2_gets_an_audit_of_the_events_that_are_kept(tmp_path: Path) -> 
     old, new = tmp_path / "old", tmp_path / "new"
     create(old, MIGRATIONS[:2])
     rows = rows_of(Append(0, HISTORY))
-    before = evolve(
-        rows, plain={each: values for each, values in rows.plain.items() if each != ADD_AUDIT}
-    )
+    before = evolve(rows, plain=_of_version_2(rows))
     with closing(connect(old)) as connection:
         write(connection, 0, before)
         connection.execute("DELETE FROM events WHERE offset = 1")
@@ -197,6 +195,14 @@ def test_version_2_gets_an_audit_of_the_events_that_are_kept(tmp_path: Path) -> 
     migrated, written = contents(old), contents(new)
     assert [row[1:] for row in migrated["audit"]] == [row[1:] for row in written["audit"][1:]]
     assert migrated["incidents"] == written["incidents"]
+    # Which events bear which labels, too.
+    assert migrated["event_marks"] == [row for row in written["event_marks"] if row[1] > 1]
+
+
+def _of_version_2(rows: Rows) -> Mapping[str, Sequence[Sequence[object]]]:
+    """The rows but for those of later tables."""
+    later = {ADD_AUDIT, ADD_MARK}
+    return {each: values for each, values in rows.plain.items() if each not in later}
 
 
 def test_what_was_deleted_before_version_3_leaves_the_file(tmp_path: Path) -> None:
@@ -205,8 +211,7 @@ def test_what_was_deleted_before_version_3_leaves_the_file(tmp_path: Path) -> No
     with closing(connect(path)) as connection:
         connection.execute("PRAGMA secure_delete = OFF").close()
         rows = rows_of(Append(0, HISTORY))
-        plain = {each: values for each, values in rows.plain.items() if each != ADD_AUDIT}
-        write(connection, 0, evolve(rows, plain=plain))
+        write(connection, 0, evolve(rows, plain=_of_version_2(rows)))
         connection.execute("DELETE FROM events WHERE offset < 5")
         connection.execute("UPDATE incidents SET body = '{}', fingerprint = ''")
     assert "Überlauf".encode() in path.read_bytes()

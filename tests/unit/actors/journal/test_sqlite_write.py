@@ -144,6 +144,8 @@ def test_trimming_takes_events_only(connection: sqlite3.Connection) -> None:
     assert trim(connection, read_bounds(connection), keep=1, before=0, limit=9, expired=0) == 3
     after = {name: rows(connection, f"SELECT * FROM {name}") for name in names}
     assert after.pop("events") == before.pop("events")[3:]
+    assert [offset for _, offset in before.pop("event_marks")] == [1, 2, 3]
+    assert after.pop("event_marks") == []
     assert after == before
     assert set(after) > {"alerts", "comments", "timeline", "links", "source_keys"}
 
