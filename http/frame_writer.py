@@ -13,13 +13,13 @@ Spawn = Callable[[Callable[[], Awaitable[None]]], object]
 
 
 class FrameWriter(Protocol):
-    """Takes whole text messages, and sends them in order; what to bound is the writer's caller's.
+    """Takes whole text messages, and sends them in order; its caller bounds what waits."""
 
-    ``progressed`` is called whenever some of what waited has left, and when nothing will leave any
-    more: in the middle of anything, so it must not block or raise.
-    """
-
-    progressed: Callable[[], None] | None
+    def watch(self, progressed: Callable[[], None]) -> None:
+        """Have it called whenever some of what waited has left, and when nothing will leave any
+        more: in the middle of anything, so it must not block or raise.
+        """
+        ...
 
     @property
     def size(self) -> int:
@@ -38,7 +38,7 @@ class FrameWriter(Protocol):
 class AsgiWriter:
     """Sends by the ``send`` of ASGI, where the server offers nothing better."""
 
-    __slots__ = ("_draining", "_idle", "_send", "_spawn", "_waiting", "progressed", "size")
+    __slots__ = ("_draining", "_idle", "_progressed", "_send", "_spawn", "_waiting", "size")
 
     def __init__(self, send: Send, spawn: Spawn) -> None:
         self._send = send
@@ -46,8 +46,12 @@ class AsgiWriter:
         self._waiting: deque[bytes] = deque()
         self._draining = False
         self._idle: trio.Event | None = None
-        self.progressed: Callable[[], None] | None = None
+        self._progressed: Callable[[], None] | None = None
         self.size = 0
+
+    def watch(self, progressed: Callable[[], None]) -> None:
+        """Have it called whenever some of what waited has left."""
+        self._progressed = progressed
 
     def write(self, messages: Sequence[bytes]) -> None:
         """Send messages (UTF-8) after all that waits."""
@@ -71,8 +75,8 @@ class AsgiWriter:
                 message = self._waiting.popleft()
                 await self._send({"type": "websocket.send", "text": message.decode()})
                 self.size -= len(message)
-                if self.progressed is not None:
-                    self.progressed()
+                if self._progressed is not None:
+                    self._progressed()
                 # After a disconnect the send returns at once, and would keep the loop for itself.
                 await trio.lowlevel.checkpoint()
         finally:

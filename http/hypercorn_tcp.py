@@ -148,6 +148,10 @@ class GuardedServer(TCPServer):
         await self.wire.emptied()
         await super()._idle_timeout()
 
+    async def _initiate_server_close(self) -> None:
+        await self.protocol.handle(Closed())
+        await self._close()
+
     def _patience(self) -> float:
         return trio.current_time() + self._guard.write_timeout
 

@@ -72,7 +72,7 @@ class Outbox:
         self.bytes_out = 0
         self.closed = False
         self.ended = False
-        writer.progressed = self._progressed
+        writer.watch(self._progressed)
 
     @property
     def size(self) -> int:

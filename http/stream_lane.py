@@ -11,12 +11,11 @@ __all__ = ["StreamLane"]
 class StreamLane:
     """Implements :class:`incident_manager.http.websocket_writer.Lane`."""
 
-    __slots__ = ("_protocol", "_stream", "_told")
+    __slots__ = ("_protocol", "_stream")
 
     def __init__(self, protocol: GuardedH2, stream: int) -> None:
         self._protocol = protocol
         self._stream = stream
-        self._told: Callable[[], None] | None = None
 
     @property
     def size(self) -> int:
@@ -24,17 +23,11 @@ class StreamLane:
         buffer = self._buffer()
         return 0 if buffer is None else len(buffer)
 
-    @property
-    def progressed(self) -> Callable[[], None] | None:
-        """Called when some of what waited has left."""
-        return self._told
-
-    @progressed.setter
-    def progressed(self, told: Callable[[], None] | None) -> None:
-        self._told = told
+    def watch(self, progressed: Callable[[], None]) -> None:
+        """Have it called when some of what waited has left, and at the end."""
         buffer = self._buffer()
         if buffer is not None:
-            buffer.on_room = told
+            buffer.on_room = progressed
 
     def write(self, data: bytes) -> None:
         """Send them after all that waits; no more than that where the stream has ended."""

@@ -19,7 +19,9 @@ _TEXT: Final = 0x81  # the last fragment of a text message
 class Lane(Protocol):
     """The bytes of one WebSocket: a connection's wire, or a stream's buffer of HTTP/2."""
 
-    progressed: Callable[[], None] | None
+    def watch(self, progressed: Callable[[], None]) -> None:
+        """Have it called when some of what waited has left, and at the end."""
+        ...
 
     @property
     def size(self) -> int:
@@ -52,14 +54,9 @@ class WebSocketWriter:
         self._lane = lane
         self._is_open = is_open
 
-    @property
-    def progressed(self) -> Callable[[], None] | None:
-        """Called when some of what waited has left."""
-        return self._lane.progressed
-
-    @progressed.setter
-    def progressed(self, told: Callable[[], None] | None) -> None:
-        self._lane.progressed = told
+    def watch(self, progressed: Callable[[], None]) -> None:
+        """Have it called when some of what waited has left, and at the end."""
+        self._lane.watch(progressed)
 
     @property
     def size(self) -> int:

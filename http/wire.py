@@ -28,8 +28,7 @@ class Wire:
     TLS (``secure``) that task does all of it, and what has come together becomes one record.
 
     Nothing is refused here. Who writes without waiting in :meth:`room` bounds what it writes (see
-    ``Outbox``). ``progressed`` is called when the peer has taken some of what waited, and at the
-    end; ``taken`` counts the bytes.
+    ``Outbox``). ``taken`` counts the bytes that have left.
     """
 
     __slots__ = (
@@ -37,11 +36,11 @@ class Wire:
         "_changed",
         "_draining",
         "_flight",
+        "_progressed",
         "_secure",
         "_socket",
         "_spawn",
         "closed",
-        "progressed",
         "taken",
     )
 
@@ -58,9 +57,13 @@ class Wire:
         self._flight = 0
         self._changed: trio.Event | None = None
         self._draining = False
-        self.progressed: Callable[[], None] | None = None
+        self._progressed: Callable[[], None] | None = None
         self.taken = 0
         self.closed = False
+
+    def watch(self, progressed: Callable[[], None]) -> None:
+        """Have it called when the peer has taken some of what waited, and at the end."""
+        self._progressed = progressed
 
     @property
     def size(self) -> int:
@@ -118,8 +121,8 @@ class Wire:
         if self._changed is not None:
             self._changed.set()
             self._changed = None
-        if self.progressed is not None:
-            self.progressed()
+        if self._progressed is not None:
+            self._progressed()
 
     async def _drain(self) -> None:
         try:

@@ -86,7 +86,7 @@ async def test_what_it_does_not_take_follows_in_order(nursery: trio.Nursery) -> 
 async def test_room_and_emptied(nursery: trio.Nursery, secure: bool) -> None:
     peer, told = Peer(), []
     line = wire(peer, nursery, secure=secure)
-    line.progressed = lambda: told.append(line.size)
+    line.watch(lambda: told.append(line.size))
     await line.room()
     line.write(bytes(HIGH_WATER + 1))
     passed = trio.Event()
@@ -121,7 +121,7 @@ async def test_over_tls_what_came_together_is_one_record(nursery: trio.Nursery) 
 async def test_a_peer_that_is_gone_holds_nobody(nursery: trio.Nursery, secure: bool) -> None:
     peer, told = Peer(), []
     line = wire(peer, nursery, secure=secure)
-    line.progressed = lambda: told.append(line.closed)
+    line.watch(lambda: told.append(line.closed))
     line.write(bytes(2 * HIGH_WATER))
     nursery.start_soon(line.room)
     await trio.testing.wait_all_tasks_blocked()
