@@ -87,6 +87,15 @@ class Subscription:
         return max(seat.position, self._streams.hub.position) if seat.taken else seat.position
 
     @property
+    def cursor(self) -> Cursor | None:
+        """Behind all that is at :attr:`position`; None before it has begun to read."""
+        hub, position = self._streams.hub, self.position
+        if position < 0:
+            return None
+        here = Bounds(hub.epoch, position, position)
+        return hub.veils.bounds(self.shape.selectors, here).cursor
+
+    @property
     def lag(self) -> int:
         """How many events it is behind the head."""
         return max(0, self._streams.hub.head - self.position)
@@ -220,8 +229,6 @@ class Subscription:
             return
         self._beat = now + self._heartbeat
         streams = self._streams
-        epoch, position = streams.hub.epoch, self.position
-        here = Bounds(epoch, position, position)
-        cursor = streams.hub.veils.bounds(self.shape.selectors, here).cursor
-        self.sink.offer(streams.projector.heartbeat(self.shape, streams.clock(), str(cursor)))
+        payload = streams.projector.heartbeat(self.shape, streams.clock(), str(self.cursor))
+        self.sink.offer(payload)
         self.sink.outlet.flush()
