@@ -80,6 +80,7 @@ queries = st.builds(
     descending=st.booleans(),
     page=st.integers(0, 4),
     size=st.integers(1, 3),
+    selectors=st.just({}) | label_maps,
 )
 alert_queries = st.builds(
     AlertQuery,
@@ -90,6 +91,7 @@ alert_queries = st.builds(
     received_after=st.none() | few,
     page=st.integers(0, 4),
     size=st.integers(1, 3),
+    selectors=st.just({}) | label_maps,
 )
 search_queries = st.builds(
     SearchQuery,

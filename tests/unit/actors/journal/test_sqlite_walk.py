@@ -97,6 +97,9 @@ conditions: list[dict[str, Any]] = [
     {"labels": {"tenant": "acme", "third": "1"}, "assigned_to": "kim"},
     {"created_after": START, "created_before": START + 10**9},
     {"labels": {"third": "1"}, "created_after": START, "active_only": True},
+    {"selectors": {"tenant": "acme"}},
+    {"selectors": {"tenant": "acme", "third": "1"}, "sources": frozenset({"source 1"})},
+    {"selectors": {"third": "1"}, "labels": {"tenant": "acme"}, "assigned_to": "kim"},
 ]
 
 
@@ -142,6 +145,8 @@ async def test_a_page_of_incidents_scans_nothing(
         {"incident_id": IDS[0]},
         {"labels": {"tenant": "acme", "third": "1"}},
         {"received_after": START, "incident_id": IDS[0]},
+        {"selectors": {"tenant": "acme"}},
+        {"selectors": {"third": "1", "tenant": "acme"}, "incident_id": IDS[0]},
     ],
 )
 async def test_a_page_of_alerts_scans_nothing(
@@ -152,6 +157,30 @@ async def test_a_page_of_alerts_scans_nothing(
     cursors = (await journal.alerts(query)).cursors
     for cursor in cursors:
         await no_scans(journal, journal.alerts, evolve(query, after=cursor))
+
+
+async def test_the_events_of_some_labels_are_found_without_a_scan(journal: SqliteJournal) -> None:
+    for selectors in ((("own", "7"),), (("tenant", "acme"), ("third", "1"))):
+        await no_scans(journal, journal.read_bearing, selectors, 5, 3)
+    statements = await asked(journal, journal.read_bearing, (("own", "7"),), 0, 9)
+    assert (await journal.read_bearing((("own", "7"),), 0, 9)).records == (HISTORY[6],)
+    assert not any("json" in each for each in statements)
+
+
+async def test_what_others_have_makes_the_way_of_the_confined_no_other(
+    journal: SqliteJournal,
+) -> None:
+    """The statements that are made hang on what is one's own alone, and not on whether anybody
+    has what is asked for besides.
+    """
+    for theirs in ("source 1", "source nobody has"):
+        query = IncidentQuery(
+            selectors={"own": "7"}, sources=frozenset({theirs}), sort=SortField.UPDATED_AT
+        )
+        statements = await asked(journal, journal.incidents, query)
+        stripped = [each.replace(theirs, "") for each in statements]
+        other = await asked(journal, journal.incidents, evolve(query, sources=frozenset({"x"})))
+        assert stripped == [each.replace("'x'", "''") for each in other]
 
 
 async def test_a_search_scans_nothing(journal: SqliteJournal) -> None:
