@@ -41,9 +41,7 @@ async def test_who_answers_stays_and_who_does_not_is_cut_off(tmp_path: Path) -> 
         assert len(events) == 1
         assert isinstance(events[0], Ping)
         assert pulse.silent == 1
-        before = pulse.pings
-        while pulse.pings < before + 20:
-            await client.ping()
+        assert pulse.pings > 2  # one of them for the mute, the others were answered
         assert len(pulse) == 1
         await client.submit("it was not cut off")
     assert len(pulse) == 0
