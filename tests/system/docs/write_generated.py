@@ -13,6 +13,7 @@ from typing import Final
 import graphql
 import yaml
 
+from incident_manager.http.access import table
 from incident_manager.http.config import settings_reference
 from incident_manager.http.web import ROUTES, openapi
 from incident_manager.schema.build import sdl
@@ -23,6 +24,7 @@ __all__ = ["DOCUMENTS", "SCHEMA", "SPECIFICATION", "generated", "specification"]
 _DOCS: Final = Path(__file__).parents[3] / "docs"
 DOCUMENTS: Final = (
     _DOCS / "GRAPHQL_API_GUIDE.md",
+    _DOCS / "SECURITY.md",
     _DOCS / "SETTINGS.md",
     _DOCS / "WEBSOCKET_API_REFERENCE.md",
 )
@@ -66,6 +68,7 @@ def _routes() -> str:
 
 _PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "settings": settings_reference,
+    "access": table,
     "routes": _routes,
     "roots": lambda: _definitions(lambda node: node.name.value in _ROOTS),
     "types": lambda: _definitions(_is_type),
