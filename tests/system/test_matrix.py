@@ -38,7 +38,7 @@ SECRET = "a secret of tests, long enough for HS256"
 ACME = {"tenant": "acme"}
 NOBODY = "00000000-0000-4000-8000-000000000000"
 LONG_AGO = "another:0"
-"""A cursor of another journal: a stream goes on from the oldest event, so that it begins at once."""
+"""A cursor of another journal: the stream goes on from the oldest event, and so begins at once."""
 ROOTS = {"Query": "query", "Mutation": "mutation", "Subscription": "subscription"}
 TABLE = tuple(rules())
 OPERATIONS = tuple(each for each in TABLE if each.kind in ROOTS)

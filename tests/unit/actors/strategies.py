@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from incident_manager.actors.model import Before, Record
+from incident_manager.actors.selectors import selectors_of
 from incident_manager.actors.streams import StreamField, StreamFilter
 from incident_manager.actors.vocabulary import AlertStatus, IncidentState, IncidentType, Severity
 from unit.actors.builders import make_alert, make_incident, make_record
@@ -59,7 +60,7 @@ def _some(values: st.SearchStrategy[object]) -> st.SearchStrategy[frozenset[obje
 @st.composite
 def filters(draw: st.DrawFn) -> StreamFilter:
     """Mostly few conditions: with many, nothing would match."""
-    conditions = draw(st.sets(st.sampled_from(range(8)), max_size=3))
+    conditions = draw(st.sets(st.sampled_from(range(9)), max_size=3))
 
     def maybe(number: int, values: st.SearchStrategy[object], otherwise: object = None) -> object:
         return draw(values) if number in conditions else otherwise
@@ -73,4 +74,5 @@ def filters(draw: st.DrawFn) -> StreamFilter:
         labels=maybe(5, LABELS, {}),  # type: ignore[arg-type]
         assigned_to=maybe(6, st.none() | st.sampled_from(PEOPLE)),  # type: ignore[arg-type]
         active_only=maybe(7, st.booleans(), otherwise=False),  # type: ignore[arg-type]
+        selectors=maybe(8, LABELS.map(selectors_of), ()),  # type: ignore[arg-type]
     )

@@ -415,6 +415,28 @@ def test_an_incident_by_hand_of_a_tenant_takes_part_in_its_scope() -> None:
     assert desk.alert(alert, selectors=mine).incident_id == incident.id
 
 
+@pytest.mark.parametrize("command", [FIRES, make_submit()], ids=["key", "fingerprint"])
+def test_what_was_given_to_another_tenant_is_not_joined_any_more(command: c.SubmitAlert) -> None:
+    desk = Desk()
+    mine = {"tenant": "acme"}
+    first = desk.alert(command, selectors=mine)
+    desk.do(c.UpdateIncident(first.incident_id or "", add_labels={"tenant": "corp"}))
+    second = desk.alert(command, selectors=mine)
+    assert (second.status, second.incident_id != first.incident_id) == (AckStatus.ACCEPTED, True)
+    assert desk.incident(first.incident_id).alert_count == 1
+    assert desk.alert(command, selectors=mine).incident_id == second.incident_id
+
+
+def test_a_resolve_does_not_reach_what_was_given_to_another_tenant() -> None:
+    desk = Desk()
+    mine = {"tenant": "acme"}
+    first = desk.alert(FIRES, selectors=mine)
+    desk.do(c.UpdateIncident(first.incident_id or "", add_labels={"tenant": "corp"}))
+    gone = desk.alert(GONE, selectors=mine)
+    assert (gone.incident_id, gone.message) == (None, "Nothing to resolve.")
+    assert desk.incident(first.incident_id).is_active
+
+
 def test_an_alert_needs_its_fingerprint_and_its_key() -> None:
     desk = Desk()
     ctx = desk.context(selectors={"tenant": "acme"})

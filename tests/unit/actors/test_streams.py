@@ -56,6 +56,7 @@ def images(stream: StreamField, record: Record) -> Iterator[dict[str, object]]:
             "type": record.alert.incident_type,
             "labels": record.alert.labels,
             "assignees": incident.assignees if incident else (),
+            "borne": incident.labels if incident else None,
         }
         return
     incident = record.incident
@@ -68,6 +69,7 @@ def images(stream: StreamField, record: Record) -> Iterator[dict[str, object]]:
         "type": incident.incident_type,
         "labels": incident.labels,
         "assignees": incident.assignees,
+        "borne": incident.labels,
     }
     yield after
     if (before := record.before) is not None:
@@ -84,6 +86,12 @@ def plain_matches(stream: StreamField, wanted: StreamFilter, record: Record) -> 
         labels, assignees = image["labels"], image["assignees"]
         assert isinstance(labels, dict)
         assert isinstance(assignees, tuple)
+        own = set(wanted.selectors)
+        if not own <= labels.items():
+            return False
+        if isinstance(image["borne"], dict) and not own <= image["borne"].items():
+            # One's own alert, as if it belonged to nothing.
+            return passes({**image, "id": None, "state": None, "assignees": (), "borne": None})
         conditions = [
             wanted.incident_ids is None or image["id"] in wanted.incident_ids,
             wanted.severities is None or image["severity"] in wanted.severities,

@@ -11,7 +11,13 @@ from incident_manager.actors.journal.base import JournalUnavailable
 from incident_manager.actors.journal.memory import open_memory
 from incident_manager.actors.model import Resolution
 from incident_manager.actors.ports import Projector, extend
-from incident_manager.actors.vocabulary import IncidentState, Kind, ResolutionMethod, Severity
+from incident_manager.actors.vocabulary import (
+    AlertStatus,
+    IncidentState,
+    Kind,
+    ResolutionMethod,
+    Severity,
+)
 from incident_manager.schema.build import schema
 from incident_manager.schema.operation import Preparer
 from incident_manager.schema.projector import GraphQLProjector
@@ -303,6 +309,47 @@ async def test_a_deep_shape_is_not_projected_at_once(desk: Desk) -> None:
     record = make_record(1, INCIDENT, alert=make_alert(1, INCIDENT))
     with pytest.raises(TypeError, match="alerts cannot be projected without waiting"):
         GraphQLProjector(desk).project(shape("{ alerts { incident { id } } }"), record, "e:1")
+
+
+ACME = (("tenant", "acme"),)
+OWN = make_incident(1, labels={"tenant": "acme"})
+STRANGE = make_incident(2, labels={"tenant": "corp"})
+
+
+def confined(query: str) -> GraphQLShape:
+    return shape_of(PREPARER.prepare(f"subscription {query}"), ACME)
+
+
+async def test_shapes_of_other_selectors_are_others() -> None:
+    query = "{ newIncidents { id } }"
+    assert confined(query) is confined(query)
+    assert confined(query) != shape(query)
+    assert (confined(query).document, confined(query).selectors) == (shape(query).document, ACME)
+
+
+async def test_who_is_confined_gets_what_is_its_own(desk: Desk) -> None:
+    projector = GraphQLProjector(desk)
+    asked = confined("{ alerts { id incidentId status } }")
+    alert = make_alert(3, STRANGE, labels={"tenant": "acme"}, status=AlertStatus.MERGED)
+    record = evolve(change(3, STRANGE, Kind.ALERT), alert=alert)
+    payload = msgspec.json.decode(projector.project(asked, record, "x:0"))
+    assert payload["data"]["alerts"] == {"id": alert.id, "incidentId": None, "status": "IGNORED"}
+    with pytest.raises(ValueError, match="is none of theirs"):
+        projector.project(confined("{ newIncidents { id } }"), make_record(2, STRANGE), "x:0")
+
+
+async def test_the_relations_of_who_is_confined_too(desk: Desk) -> None:
+    link = evolve(change(3, OWN, Kind.LINK), related_id=STRANGE.id)
+    await write(desk.journal, make_record(1, OWN), make_record(2, STRANGE), link)
+    projector = GraphQLProjector(desk)
+    query = """{ incidentUpdates { incident { relatedIncidents { id }
+        timeline(first: 9) { events { description cursor } } } } }"""
+    for asked, related in ((shape(query), [{"id": STRANGE.id}]), (confined(query), [])):
+        payload = msgspec.json.decode(await projector.project_deep(asked, link, "x:0"))
+        incident = payload["data"]["incidentUpdates"]["incident"]
+        assert incident["relatedIncidents"] == related
+        text = msgspec.json.encode(incident["timeline"]).decode()
+        assert (STRANGE.id in text) is bool(related)
 
 
 async def test_an_event_of_another_stream_is_a_mistake(desk: Desk) -> None:
