@@ -105,8 +105,7 @@ def _begin(served: Gateway, operation: Operation, asked: GraphQLRequest) -> Trio
     response = _stream(b"")
     del response.headers["Content-Length"]
     response.timeout = None
-    handover = Handover.of(request.scope)
-    _admit(served, handover)
+    handover = _admit(served)
     if request.method != "HEAD":
         stream = EventStream(served, wanted)
         served.connections.add(stream)
@@ -115,8 +114,8 @@ def _begin(served: Gateway, operation: Operation, asked: GraphQLRequest) -> Trio
     return response
 
 
-def _admit(served: Gateway, handover: Handover) -> None:
-    """Raise what a WebSocket would be refused for, too."""
+def _admit(served: Gateway) -> Handover:
+    """Where to leave the stream; raises what a WebSocket would be refused for, too."""
     counts = served.counters.refused
     settings = served.settings
     if not served.cors.permits(request.headers.get("Origin"), request.path):
@@ -129,6 +128,7 @@ def _admit(served: Gateway, handover: Handover) -> None:
         counts[Refusal.CONNECTIONS] += 1
         text = f"The server has {limit} connections already (server.max_connections)."
         raise Unavailable(text, known=True)
+    handover = Handover.of(request.scope)
     client = request.scope.get("client")
     entered = served.addresses.entered(None if client is None else str(client[0]))
     if not handover.held.enter_context(entered):
@@ -136,3 +136,4 @@ def _admit(served: Gateway, handover: Handover) -> None:
         most = settings.limits.connections_per_address
         text = f"This address has {most} connections already (limits.connections_per_address)."
         raise RateLimited(text, _WAIT)
+    return handover

@@ -33,6 +33,7 @@ def body_of(route: Route) -> dict[str, object]:
         "/v1/alerts/alertmanager": {"version": "4", "alerts": []},
         "/api/v2/alerts": [],
         "/graphql": {"query": "{ cursor }"},
+        "/graphql/stream": {"query": "subscription { newIncidents { id } }"},
         "/v1/incidents": {**ALERT, "incident_type": "COST"},
         f"{INCIDENT}/assign": {"assignees": ["ann"]},
         f"{INCIDENT}/escalate": {"new_severity": "P0", "reason": "It spreads"},
@@ -42,7 +43,8 @@ def body_of(route: Route) -> dict[str, object]:
         INCIDENT: EDITED,
     }
     if route.method == "GET":
-        return {"query_string": {"query": "{ cursor }"}} if route.path == "/graphql" else {}
+        asked = bodies.get(route.path) if route.path.startswith("/graphql") else None
+        return {} if asked is None else {"query_string": asked}
     return {"json": bodies.get(route.path, {"method": "MANUAL", "notes": "done"})}
 
 
