@@ -397,6 +397,17 @@ def test_what_lies_outside_the_selectors_is_not_found(name: str) -> None:
     assert refused(desk, command, selectors=mine).code is ErrorCode.NOT_FOUND
 
 
+def test_a_redaction_cannot_take_off_what_confines() -> None:
+    desk = Desk()
+    mine = {"tenant": "acme"}
+    incident = desk.do(make_create(labels={"a": "1"}), selectors=mine)
+    assert isinstance(incident, Incident)
+    refusal = refused(desk, c.RedactIncident(incident.id, "asked for", (), ("t*",)), selectors=mine)
+    assert (refusal.code, refusal.field) == (ErrorCode.BAD_USER_INPUT, "labels")
+    desk.do(c.RedactIncident(incident.id, "asked for", (), ("a",)), selectors=mine)
+    assert desk.incident(incident.id).labels["tenant"] == "acme"
+
+
 def test_selectors_go_onto_what_is_made_and_cannot_be_taken_off() -> None:
     desk = Desk()
     mine = {"tenant": "acme"}

@@ -1,3 +1,7 @@
+import time
+from typing import Any
+
+import jwt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -5,7 +9,7 @@ from hypothesis import strategies as st
 from incident_manager.http.auth import Role
 from incident_manager.http.rest.idempotency import named
 from incident_manager.http.rest.problems import InvalidFields
-from unit.http.served import ALERT, AUTHENTICATED, bearer, serving
+from unit.http.served import ALERT, AUTHENTICATED, SECRET, bearer, serving
 
 KEY = {"Idempotency-Key": "one"}
 SOLVED = {"method": "MANUAL", "notes": "done"}
@@ -62,6 +66,23 @@ async def test_a_key_is_of_one_principal_and_one_route() -> None:
             path = f"/v1/incidents/{reply.json['incident_id']}/resolve"
             await served.post(path, SOLVED, headers=headers)
         assert len(served.store.records) == 4
+
+
+async def test_a_key_is_of_one_tenant_though_others_go_by_the_same_name() -> None:
+    async with serving(AUTHENTICATED) as served:
+        answers = []
+        for tenant in ("acme", "corp", None):
+            claims: dict[str, Any] = {"sub": "svc", "roles": "RESPONDER", "exp": time.time() + 60}
+            if tenant:
+                claims["selectors"] = {"tenant": tenant}
+            shown = {"Authorization": f"Bearer {jwt.encode(claims, SECRET, 'HS256')}"}
+            reply = await served.post("/v1/alerts", ALERT, headers={**KEY, **shown})
+            assert "Idempotency-Replayed" not in reply.headers
+            answers.append(reply.json["incident_id"])
+            again = await served.post("/v1/alerts", ALERT, headers={**KEY, **shown})
+            assert again.headers["Idempotency-Replayed"] == "true"
+            assert again.json == reply.json
+        assert len(set(answers)) == 3
 
 
 async def test_a_refusal_is_an_answer_too() -> None:
