@@ -2,33 +2,23 @@
 
 import binascii
 import logging
-import math
-import pkgutil
-from contextlib import suppress
 from typing import Any, Final
 
 import h2.errors
 import h2.events
 import h2.exceptions
 import trio
-import wsproto.utilities
 from hypercorn.config import Config
 from hypercorn.events import Closed, RawData, Updated
 from hypercorn.events import Event as IOEvent
 from hypercorn.protocol import events as said
-from hypercorn.protocol.h2 import BufferCompleteError, H2Protocol
-from hypercorn.protocol.http_stream import HTTPStream
-from hypercorn.protocol.ws_stream import WSStream
+from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.typing import AppWrapper, ConnectionState, TaskGroup, WorkerContext
-from hypercorn.utils import filter_pseudo_headers
 from hyperframe.exceptions import HyperframeError
 
-from incident_manager.http.h2_applications import Applications
 from incident_manager.http.h2_budget import REFUND
 from incident_manager.http.h2_buffer import BoundedBuffer
-from incident_manager.http.h2_inbox import Inbox
-from incident_manager.http.h2_incoming import Incoming
-from incident_manager.http.h2_outgoing import Outgoing
+from incident_manager.http.h2_exchanges import Exchanges
 from incident_manager.http.h2_request import Asked, asked
 from incident_manager.http.h2_state import State, parts
 from incident_manager.http.transport import guard_of
@@ -54,8 +44,6 @@ class GuardedH2(H2Protocol):
     away. Frames that cost more than they are worth are paid for from a budget.
     """
 
-    stream_buffers: dict[int, BoundedBuffer]  # type: ignore[assignment]
-
     def __init__(
         self,
         app: AppWrapper,
@@ -77,16 +65,8 @@ class GuardedH2(H2Protocol):
             trio.current_time(),
         )
         self.connection = self._state.connection
-        self._guard = guard_of(app)
-        self._applications = Applications(task_group)
-        self._incoming = Incoming(self._state, self._flush)
-        self._outgoing = Outgoing(
-            self._state,
-            self.stream_buffers,
-            self._guard.write_timeout,
-            self._flush,
-            self._sent,
-        )
+        self._exchanges = Exchanges(self, self._state, guard_of(app), self._flush, self._rested)
+        self.stream_buffers: dict[int, BoundedBuffer] = self._exchanges.buffers  # type: ignore[assignment]
         self._watching = trio.CancelScope()
         self._goodbye = False
         self._gone = trio.Event()  # the client sends no more
@@ -140,10 +120,7 @@ class GuardedH2(H2Protocol):
         """End all streams."""
         self.closed = True
         self._watching.cancel()
-        self._outgoing.drop()
-        for stream_id in tuple(self.streams):
-            await self._close_stream(stream_id)
-            await trio.lowlevel.cancel_shielded_checkpoint()  # a hundred at once hold others up
+        await self._exchanges.stop()
 
     async def _part(self) -> None:
         """Close the connection, but let the client see why: closed with input unread, the kernel
@@ -162,6 +139,7 @@ class GuardedH2(H2Protocol):
                 return
 
     async def _handle_events(self, events: list[h2.events.Event]) -> None:
+        exchanges = self._exchanges
         reset = {each.stream_id for each in events if isinstance(each, h2.events.StreamReset)}
         for event in events:
             match event:
@@ -172,19 +150,18 @@ class GuardedH2(H2Protocol):
                 case h2.events.TrailersReceived():
                     self._state.proved()
                 case h2.events.DataReceived():
-                    self._incoming.take(event)
+                    exchanges.incoming.take(event)
                 case h2.events.StreamEnded():
-                    self._incoming.end(event.stream_id)
-                    self._outgoing.received(event.stream_id)
+                    exchanges.received(event.stream_id)
                 case h2.events.StreamReset():
                     if not event.remote_reset:  # by what it sent (CVE-2025-8671)
                         self._state.pay(REFUND, trio.current_time())
-                    await self._forget(event.stream_id)
+                    await exchanges.forget(event.stream_id)
                 case h2.events.WindowUpdated():
-                    self._outgoing.widened(event.stream_id)
+                    exchanges.outgoing.widened(event.stream_id)
                 case h2.events.RemoteSettingsChanged():
                     self._state.settings_changed()
-                    self._outgoing.widened(0)
+                    exchanges.outgoing.widened(0)
                 case h2.events.ConnectionTerminated():
                     self._goodbye = True
                     await self.send(Closed())
@@ -192,192 +169,51 @@ class GuardedH2(H2Protocol):
 
     async def _begin(self, event: h2.events.RequestReceived, *, ended: bool) -> None:
         """Begin a stream, or refuse it."""
+        exchanges = self._exchanges
         stream_id, headers = event.stream_id, list(event.headers)
         if not ended:
-            self._incoming.open.add(stream_id)
-        full = self._applications.running >= self.config.h2_max_concurrent_streams
+            exchanges.incoming.open.add(stream_id)
+        full = exchanges.running >= self.config.h2_max_concurrent_streams
         if full or self._goodbye or self.context.terminated.is_set():
-            await self._give_up(stream_id, Codes.REFUSED_STREAM)
+            await exchanges.give_up(stream_id, Codes.REFUSED_STREAM)
             return
         self._state.proved()
         what = asked(headers)
-        if isinstance(what, Asked):
-            await self._run(stream_id, what, headers, ended=ended)
+        if not isinstance(what, Asked):
+            exchanges.refuse(stream_id, what)
             return
-        top = [(b":status", b"%d" % what), (b"content-length", b"0")]
-        self.connection.send_headers(stream_id, top, end_stream=True)
-        self._linger(stream_id)
-
-    async def _run(self, stream_id: int, what: Asked, headers: list[Any], *, ended: bool) -> None:
-        name = "WSStream" if what.websocket else "HTTPStream"
-        kind = pkgutil.resolve_name(f"hypercorn.protocol.h2:{name}")  # ours, if it is put in
-        stream: HTTPStream | WSStream = kind(
-            self.app,
-            self.config,
-            self.context,
-            self._applications,
-            self.ssl,
-            self.client,
-            self.server,
-            self.stream_send,
-            stream_id,
-        )
-        self.streams[stream_id] = stream
-        self.stream_buffers[stream_id] = BoundedBuffer(self.context.event_class)
+        stream = exchanges.open(stream_id, what)
         await self.send(Updated(idle=False))
-        request = said.Request(
-            stream_id=stream_id,
-            headers=filter_pseudo_headers(headers),
-            http_version="2",
-            method=what.method,
-            raw_path=what.raw_path,
-            state=self.connection_state,
-        )
-        await stream.handle(request)
-        if stream.closed:  # refused, of which Hypercorn does not tell
-            await self._close_stream(stream_id)
-        elif not ended:
-            inbox = self._incoming.begin(stream_id)
-            self.task_group.spawn(self._feed, stream_id, stream, inbox)
-        elif what.websocket:
-            await self.stream_send(said.StreamClosed(stream_id=stream_id))
-        else:
-            await stream.handle(said.EndBody(stream_id=stream_id))
+        await exchanges.begin(stream, what, headers, ended=ended)
         self.keep_alive_requests += 1
         if self.keep_alive_requests > self.config.keep_alive_max_requests:
             await self._say_goodbye()
         await self.context.mark_request()
         await trio.lowlevel.checkpoint()
 
-    async def _feed(self, stream_id: int, stream: HTTPStream | WSStream, inbox: Inbox) -> None:
-        """Give an application what comes for it, to the end."""
-        is_websocket = isinstance(stream, WSStream)
-        patience = math.inf if is_websocket else self._guard.write_timeout
-
-        async def give(data: bytes) -> None:
-            await stream.handle(said.Body(stream_id=stream_id, data=data))
-
-        try:
-            if not await self._incoming.feed(stream_id, inbox, give, patience):
-                return
-            if is_websocket:  # as if TCP had ended (RFC 8441, section 5)
-                await self.stream_send(said.StreamClosed(stream_id=stream_id))
-            else:
-                await stream.handle(said.EndBody(stream_id=stream_id))
-        except trio.TooSlowError:
-            await self._give_up(stream_id, Codes.CANCEL)
-        except wsproto.utilities.ProtocolError as error:
-            _log.debug("a WebSocket over HTTP/2 ends: %s", error)
-            await self._give_up(stream_id, Codes.PROTOCOL_ERROR)
-        except Exception:  # noqa: BLE001 -- ends this stream, not the others
-            _log.exception("a stream failed")
-            await self._give_up(stream_id, Codes.INTERNAL_ERROR)
-
     async def stream_send(self, event: said.Event) -> None:
         """Send on what a stream says."""
-        stream_id = event.stream_id
-        buffer = self.stream_buffers.get(stream_id)
-        if buffer is None:  # it has ended
-            await trio.lowlevel.checkpoint()
-            if isinstance(event, said.StreamClosed):
-                await self._close_stream(stream_id)
-            return
-        try:
-            match event:
-                case said.Response() | said.InformationalResponse():
-                    top = [(b":status", b"%d" % event.status_code)]
-                    rest = [*event.headers, *self.config.response_headers("h2")]
-                    self.connection.send_headers(stream_id, top + rest)
-                    await self._flush()
-                case said.Body() | said.Data():
-                    self._outgoing.schedule(stream_id)
-                    await buffer.push(event.data)
-                case said.EndBody() | said.EndData():
-                    buffer.set_complete()
-                    self._outgoing.schedule(stream_id)
-                    await buffer.drain()
-                case said.Trailers():
-                    await buffer.drain()
-                    self.connection.send_headers(stream_id, event.headers, end_stream=True)
-                    await self._flush()
-                    await self._sent(stream_id)
-                case said.StreamClosed():
-                    await self._finish(stream_id, buffer)
-        except (BufferCompleteError, h2.exceptions.ProtocolError):
-            return  # it has ended meanwhile
+        await self._exchanges.say(event)
 
     def write_nowait(self, stream_id: int, data: bytes) -> bool:
         """Put bytes into the buffer of a stream, whatever is in it; whether they were taken.
 
         They are not where the stream has ended, or the connection.
         """
-        buffer = self.stream_buffers.get(stream_id)
-        if buffer is None or buffer.ended or self.closed:
-            return False
-        buffer.put(data)
-        self._outgoing.schedule(stream_id)
-        return True
+        return not self.closed and self._exchanges.write_nowait(stream_id, data)
+
+    async def abandon(self, stream_id: int) -> None:
+        """Reset a stream whose client is gone."""
+        await self._exchanges.give_up(stream_id, Codes.CANCEL)
 
     async def send_task(self) -> None:
         """Send what waits, each stream in its turn."""
         while not self.closed:
-            await self._outgoing.turn()
-
-    async def _sent(self, stream_id: int) -> None:
-        """A stream has nothing more to say, for whatever reason."""
-        self._outgoing.forget(stream_id)
-        self._linger(stream_id)
-        await self._rested()
-
-    def _linger(self, stream_id: int) -> None:
-        """A client that is still sending may do so for a while; it is thrown away."""
-        if stream_id in self._incoming.open:
-            self._outgoing.linger(stream_id)
-
-    async def _finish(self, stream_id: int, buffer: BoundedBuffer) -> None:
-        """An application has ended."""
-        stream = self.streams.get(stream_id)
-        await self._close_stream(stream_id)
-        if buffer.ended:
-            return
-        if isinstance(stream, HTTPStream):  # in the middle of its answer
-            await self._give_up(stream_id, Codes.INTERNAL_ERROR)
-        else:
-            buffer.set_complete()
-            self._outgoing.schedule(stream_id)
-
-    async def _close_stream(self, stream_id: int) -> None:
-        """Tell the application that it is over, and drop what came for it."""
-        self._incoming.close(stream_id)
-        stream = self.streams.pop(stream_id, None)
-        if stream is not None:
-            await stream.handle(said.StreamClosed(stream_id=stream_id))
-            await self._rested()
-
-    async def abandon(self, stream_id: int) -> None:
-        """Reset a stream whose client is gone."""
-        await self._give_up(stream_id, Codes.CANCEL)
-
-    async def _give_up(self, stream_id: int, code: Codes) -> None:
-        """Reset a stream."""
-        with suppress(h2.exceptions.ProtocolError):  # it has ended
-            self.connection.reset_stream(stream_id, code)
-        await self._flush()
-        await self._forget(stream_id)
-
-    async def _forget(self, stream_id: int) -> None:
-        """A stream has been reset."""
-        self._incoming.open.discard(stream_id)
-        self._outgoing.received(stream_id)
-        buffer = self.stream_buffers.get(stream_id)
-        if buffer is not None:
-            buffer.drop()
-            await self._sent(stream_id)
-        await self._close_stream(stream_id)
+            await self._exchanges.outgoing.turn()
 
     async def _rested(self) -> None:
         """If there is nothing to do, the connection is idle; or, after GOAWAY, at its end."""
-        if self.closed or self.streams or self.stream_buffers:
+        if self.closed or self._exchanges:
             return
         if self._goodbye and not self.context.terminated.is_set():
             await self.send(Closed())
@@ -395,15 +231,6 @@ class GuardedH2(H2Protocol):
         """Watch over the streams, and for the server's end."""
         with self._watching:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._watch_streams)
+                nursery.start_soon(self._exchanges.watch)
                 await self.context.terminated.wait()
                 await self._say_goodbye()
-
-    async def _watch_streams(self) -> None:
-        while True:
-            blocked, lingering = await self._outgoing.overdue()
-            for stream_id in blocked:
-                self._guard.stalled += 1
-                await self._give_up(stream_id, Codes.CANCEL)
-            for stream_id in lingering:
-                await self._give_up(stream_id, Codes.NO_ERROR)
