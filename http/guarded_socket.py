@@ -1,5 +1,6 @@
 """One socket whose writes end: by being taken, or because nothing is taken for too long."""
 
+import math
 import os
 import socket
 import struct
@@ -13,11 +14,13 @@ import trio
 
 __all__ = ["GuardedSocket", "keep_little"]
 
+_INTERNET: Final = frozenset({socket.AF_INET, socket.AF_INET6})
 _KEPT: Final = 64 * 1024  # bytes not yet sent that the kernel is to hold of one connection
 _SEND_BUFFER: Final = 128 * 1024  # of SO_SNDBUF, which Linux doubles for its own book-keeping
 _QUIET: Final = 60  # seconds of silence before TCP asks whether the peer is still there
 _ASK_AGAIN: Final = 15  # seconds between such questions
 _ASK: Final = 4  # unanswered questions after which the connection is gone
+_GONE: Final = _QUIET + _ASK * _ASK_AGAIN  # seconds after which a silent peer is gone
 _RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time at all
 
 
@@ -29,7 +32,7 @@ def keep_little(sock: trio.socket.SocketType) -> None:
     """
     with suppress(OSError):  # it is gone
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
-        if sock.family not in {socket.AF_INET, socket.AF_INET6}:
+        if sock.family not in _INTERNET:
             return
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         options = {
@@ -42,6 +45,20 @@ def keep_little(sock: trio.socket.SocketType) -> None:
             option = getattr(socket, name, None)  # not every system has each
             if option is not None:
                 sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def _miss(sock: trio.socket.SocketType, patience: float) -> None:
+    """Have TCP give up a peer that acknowledges nothing (RFC 5482), as it is gone without a word.
+
+    A heartbeat always fits into the kernel, so nobody waits for it to be taken; left alone, TCP
+    would send it again for a quarter of an hour. Who is there, but takes nothing, acknowledges
+    nothing either: such a one is given up by its ``patience`` first.
+    """
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux has it
+    if option is None or math.isinf(patience) or sock.family not in _INTERNET:
+        return
+    with suppress(OSError):  # it is gone
+        sock.setsockopt(socket.IPPROTO_TCP, option, round(max(_GONE, 1.5 * patience) * 1000))
 
 
 class GuardedSocket(trio.abc.HalfCloseableStream):
@@ -61,6 +78,7 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
         self._stalled = stalled
         self.socket = stream.socket
         self.preface = b""
+        _miss(self.socket, patience)
 
     def try_send(self, data: bytes | bytearray | memoryview) -> int:
         """Have the kernel take what it takes at once: so many bytes, 0 if there is no room.

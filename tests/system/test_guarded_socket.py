@@ -1,5 +1,6 @@
 """Sockets of the kernel's: what it holds for a peer, and when a peer is given up."""
 
+import math
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -53,6 +54,16 @@ async def test_who_takes_nothing_is_given_up() -> None:
         assert said == ["stalled"]
         with pytest.raises(trio.BrokenResourceError):  # by a reset: the kernel keeps nothing
             await drain(peer)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux has it")
+@pytest.mark.parametrize(("patience", "expected"), [(30.0, 120.0), (600.0, 900.0), (math.inf, 0.0)])
+async def test_the_kernel_misses_who_is_gone_after_our_own_patience(
+    patience: float, expected: float
+) -> None:
+    async with pair(patience) as (guarded, _, _):
+        told = guarded.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+        assert told == expected * 1000
 
 
 async def test_who_takes_little_is_not() -> None:
