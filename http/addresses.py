@@ -7,17 +7,32 @@ from ipaddress import IPv6Address
 
 from incident_manager.http.proxies import NOBODY, Trust, address_of
 
-__all__ = ["Addresses"]
+__all__ = ["Addresses", "address_key"]
 
 _HOST_BITS = 64  # of an IPv6 address: one customer has at least all of these (RFC 6177)
+
+
+def address_key(host: str, trusted: Trust = NOBODY) -> object:
+    """What a client at ``host`` is counted by: its address, of IPv6 its first 64 bits.
+
+    None for loopback and who is ``trusted``: behind a proxy that does not say for whom it speaks
+    are many clients.
+    """
+    if trusted.trusts(host):
+        return None
+    address = address_of(host)
+    if address is None:
+        return host
+    if address.is_loopback:
+        return None
+    return int(address) >> _HOST_BITS if isinstance(address, IPv6Address) else address
 
 
 class Addresses:
     """The open connections by address: of IPv6, by its first 64 bits.
 
     ``limit`` is the most that one may have, 0 none. Loopback, Unix sockets and who is ``trusted``
-    may have any number: behind a proxy that does not say for whom it speaks are many clients.
-    ``len()`` is how many addresses have some that count. Every call is O(1).
+    may have any number. ``len()`` is how many addresses have some that count. Every call is O(1).
     """
 
     __slots__ = ("_limit", "_open", "_trusted")
@@ -52,11 +67,4 @@ class Addresses:
 
     def _key(self, host: str | None) -> object:
         """What ``host`` is counted by; None if it is not."""
-        if host is None or self._trusted.trusts(host):
-            return None
-        address = address_of(host)
-        if address is None:
-            return host
-        if address.is_loopback:
-            return None
-        return int(address) >> _HOST_BITS if isinstance(address, IPv6Address) else address
+        return None if host is None else address_key(host, self._trusted)

@@ -108,13 +108,11 @@ def settings_reference() -> str:
 
 
 def describe(setting: Setting) -> str:
-    """The help line of a setting, with its choices and what of it this version does not have."""
+    """The help line of a setting, with its choices, and whether this version has it."""
     about = setting.about
     text = about.help
     if about.choices:
         text += f" One of {', '.join(about.choices)}."
-    if about.pending_choices:
-        text += f" Not available in this version: {', '.join(about.pending_choices)}."
     if about.pending:
         text += " Not available in this version."
     return text
@@ -200,11 +198,8 @@ def _checked(setting: Setting, raw: object, origin: str) -> Any:
     except BadValue as error:
         shown = "the value" if setting.about.secret else _short(raw)
         raise SettingsError(f"{setting.key}: {shown} {error} (from {origin})") from error
-    if (setting.about.pending and value != setting.default) or (
-        value in setting.about.pending_choices
-    ):
-        what = f"{setting.key} {value}" if setting.about.pending_choices else setting.key
-        raise SettingsError(f"{what} is not available in this version (from {origin})")
+    if setting.about.pending and value != setting.default:
+        raise SettingsError(f"{setting.key} is not available in this version (from {origin})")
     return value
 
 
@@ -231,6 +226,11 @@ def _check_together(settings: Settings, origins: Mapping[str, str], *, serving: 
         raise SettingsError(
             f"server.drain_window ({server.drain_window:g}s) is longer than"
             f" server.graceful_timeout ({server.graceful_timeout:g}s) (from {origin})"
+        )
+    if settings.open and not server.insecure and "*" in server.cors_origins:
+        raise SettingsError(
+            "server.cors_origins: without credentials `*` would make every page ADMIN; name the"
+            f" origins, or set auth.jwt_secret (from {origins['server.cors_origins']})"
         )
     if server.unix_socket is not None:
         return  # only this machine reaches it

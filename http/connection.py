@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import trio
 
-from incident_manager.actors.errors import Unavailable
+from incident_manager.actors.errors import ErrorCode, Unavailable
 from incident_manager.http.auth import NONE, AuthError, Credentials, Principal, of_payload
 from incident_manager.http.counters import Eviction
 from incident_manager.http.gateway import Gateway, Phase
@@ -30,6 +30,7 @@ from incident_manager.http.protocol import (
     Subscribe,
     Terminate,
 )
+from incident_manager.http.rates import RateLimited
 from incident_manager.http.trace import read_traceparent
 from incident_manager.supervision import Child, DynamicSupervisor
 
@@ -94,6 +95,7 @@ class Connection:
         *,
         agreed: bool,
         peer: str,
+        host: str | None = None,
         credentials: Credentials = NONE,
     ) -> None:
         self._gateway = gateway
@@ -108,7 +110,7 @@ class Connection:
         self._handled = 0
         self._pause: trio.CancelScope | None = None
         self._pauses = 0
-        self._operations = Operations(gateway, self._protocol, outbox, self._children)
+        self._operations = Operations(gateway, self._protocol, outbox, self._children, host)
         child.observe(self.statistics)
         child.on_stop(self.go_away)
 
@@ -245,15 +247,24 @@ class Connection:
         # What the upgrade's headers said counts where the payload says nothing.
         shown = of_payload(payload) or self._credentials
         self._credentials = NONE
+        host, quotas = self._operations.host, self._gateway.quotas
         try:
+            if shown:
+                quotas.check_sign_in(host, trio.current_time())
             self._principal = await self._gateway.authenticator.identify(shown)
         except Unavailable as unavailable:
             _log.info("connection refused: %s", unavailable.message, extra={"peer": self._peer})
             self.end(CloseCode.TRY_AGAIN_LATER)
             return
+        except RateLimited as limited:
+            _log.info("connection refused: %s", limited.message, extra={"peer": self._peer})
+            self.end(CloseCode.TRY_AGAIN_LATER)
+            return
         except AuthError as refused:
             _log.info("connection refused", extra={"peer": self._peer, "code": refused.code.value})
-            self._gateway.sign_in_refused(self._peer.rpartition(":")[0].strip("[]"), refused)
+            self._gateway.sign_in_refused(host, refused)
+            if refused.code is ErrorCode.UNAUTHORIZED:
+                quotas.sign_in_failed(host, trio.current_time())
             self.end(CloseCode.FORBIDDEN)
             return
         ack = self._protocol.ack()

@@ -1,10 +1,13 @@
-"""GraphQL operations as every door runs them: prepared, executed, and counted."""
+"""GraphQL operations as every door runs them: prepared, executed in time, and counted."""
 
 import time
 from typing import Any
 
+from graphql import OperationType
+
 from incident_manager.http.auth import Principal
 from incident_manager.http.gateway import Gateway, Session
+from incident_manager.http.serving import in_time
 from incident_manager.schema.execute import execute as run
 from incident_manager.schema.operation import Operation
 
@@ -23,10 +26,15 @@ def prepare(
 
 
 async def execute(gateway: Gateway, operation: Operation, session: Session) -> dict[str, Any]:
-    """The result of a query or a mutation."""
+    """The result of a query or a mutation.
+
+    Raises TooSlowError for a query that takes longer than ``limits.query_timeout``, and
+    Unavailable for a mutation without an answer within ``PATIENCE``.
+    """
     began = time.perf_counter()
     try:
-        result = await run(operation, session)
+        with in_time(gateway, changes=operation.kind is OperationType.MUTATION):
+            result = await run(operation, session)
     finally:
         gateway.counters.query_seconds.observe(time.perf_counter() - began)
     gateway.counters.erred(result.get("errors", ()))

@@ -2,36 +2,38 @@
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import trio
 from attrs import Factory, define, field, frozen
 
 from incident_manager import __version__
 from incident_manager.actors.answers import Caller, IdempotencyKey
-from incident_manager.actors.commands import Command
+from incident_manager.actors.commands import Command, SubmitAlert
 from incident_manager.actors.confined import view_of
 from incident_manager.actors.decision import Outcome
 from incident_manager.actors.errors import Refused, Unavailable
 from incident_manager.actors.journal.base import JournalError, View
-from incident_manager.actors.model import Micros
+from incident_manager.actors.model import Ack, Micros
 from incident_manager.actors.registry import Answered
 from incident_manager.actors.roles import Role
 from incident_manager.actors.selectors import selectors_of
 from incident_manager.actors.system import System
+from incident_manager.actors.vocabulary import AckStatus
 from incident_manager.http.active import ActiveIncidents
 from incident_manager.http.addresses import Addresses
 from incident_manager.http.auth import Authenticator, AuthError, Principal
+from incident_manager.http.cors import Cors
 from incident_manager.http.counters import Counters
+from incident_manager.http.held import Held
 from incident_manager.http.ingest.privacy import Privacy
+from incident_manager.http.quotas import Allowance, Quotas
+from incident_manager.http.rates import RateLimited
 from incident_manager.http.settings import Settings
 from incident_manager.http.transport import Guard
 from incident_manager.schema.documents import DocumentLimits
 from incident_manager.schema.operation import Preparer
 from incident_manager.schema.services import ComponentHealth, Health, HealthState, Me
-
-if TYPE_CHECKING:
-    from incident_manager.http.connection import Connection
 
 __all__ = ["Counters", "Gateway", "Phase", "Session"]
 
@@ -64,6 +66,14 @@ def _addresses(gateway: "Gateway") -> Addresses:
     return Addresses(gateway.settings.limits.connections_per_address, gateway.guard.trusted)
 
 
+def _quotas(gateway: "Gateway") -> Quotas:
+    return Quotas(gateway.settings.limits.requests_per_minute, gateway.guard.trusted)
+
+
+def _cors(gateway: "Gateway") -> Cors:
+    return Cors.of(gateway.settings.server.cors_origins)
+
+
 def _privacy(gateway: "Gateway") -> Privacy:
     processing = gateway.settings.processing
     return Privacy(processing.drop_labels, processing.mask_labels)
@@ -92,14 +102,18 @@ class Gateway:
     """Set when the system must stop."""
     mistake: JournalError | None = None
     """Why the journal cannot be used, where somebody else must mend it."""
-    connections: set["Connection"] = field(factory=set)
-    """The open WebSocket connections."""
+    connections: set[Held] = field(factory=set)
+    """The open WebSocket connections and streams of events."""
     counters: Counters = field(factory=Counters)
     active: ActiveIncidents = field(factory=ActiveIncidents)
+    cors: Cors = field(default=Factory(_cors, takes_self=True))
+    """Which other origins' pages may ask."""
     guard: Guard = field(factory=Guard)
     """What holds its connections under Hypercorn."""
     addresses: Addresses = field(default=Factory(_addresses, takes_self=True))
-    """The open WebSocket connections by the address of their client."""
+    """The same by the address of their client."""
+    quotas: Quotas = field(default=Factory(_quotas, takes_self=True))
+    """How much everyone has asked."""
     started_at: float = field(factory=trio.current_time)
     serial: int = 0
 
@@ -177,9 +191,11 @@ class Gateway:
             parts.append(_part("hub", None if hub.running else "restarting"))
         return tuple(parts)
 
-    def session(self, principal: Principal, trace: str | None = None) -> "Session":
-        """What one caller may do with the system."""
-        return Session(self, principal, trace)
+    def session(
+        self, principal: Principal, trace: str | None = None, host: str | None = None
+    ) -> "Session":
+        """What one caller may do with the system, in one operation. ``host`` is whence it came."""
+        return Session(self, principal, trace, Allowance(self.quotas, principal, host))
 
 
 def _part(name: str, failure: str | None) -> ComponentHealth:
@@ -193,7 +209,8 @@ class Session:
 
     gateway: Gateway
     principal: Principal
-    trace: str | None = None
+    trace: str | None
+    allowance: Allowance
 
     @property
     def journal(self) -> View:
@@ -229,8 +246,26 @@ class Session:
         return Caller(name, name, self.principal.selectors, self.trace)
 
     async def ask(self, commands: Sequence[Command]) -> Sequence[Outcome | Refused]:
-        """Have commands decided and written: one answer each, in order."""
-        return (await self.request(commands)).results
+        """Have commands decided and written: one answer each, in order.
+
+        Alerts beyond what the caller may send are RATE_LIMITED.
+        """
+        alerts = sum(isinstance(each, SubmitAlert) for each in commands)
+        fit, late = self.let_in(alerts)
+        if late is None:
+            return (await self.request(commands)).results
+        kept = [each for each in commands if not isinstance(each, SubmitAlert)]
+        if kept:
+            raise late
+        answers = (await self.request(commands[:fit])).results if fit else ()
+        return [*answers, *(self._limited(late) for _ in range(alerts - fit))]
+
+    def _limited(self, late: RateLimited) -> Ack:
+        return Ack(str(uuid4()), None, AckStatus.RATE_LIMITED, late.message, self.now())
+
+    def let_in(self, alerts: int) -> tuple[int, RateLimited | None]:
+        """How many of the next alerts the caller may send in, and why not all."""
+        return self.allowance.take(alerts, trio.current_time())
 
     async def request(
         self, commands: Sequence[Command], key: IdempotencyKey | None = None

@@ -18,12 +18,23 @@ from incident_manager.http.execution import execute, prepare
 from incident_manager.http.replies import JSON, json_reply, text_reply
 from incident_manager.http.rest.body import read_body
 from incident_manager.http.rest.problems import STATUS, FieldError, InvalidFields, Problem
-from incident_manager.http.serving import change_in_time, gateway, read_in_time, session
+from incident_manager.http.serving import gateway, session
 from incident_manager.schema.build import sdl
 from incident_manager.schema.errors import OperationRefused, refusal
 from incident_manager.schema.operation import Operation
 
-__all__ = ["GRAPHQL", "failure", "get", "media_type", "post", "read_request", "schema"]
+__all__ = [
+    "GRAPHQL",
+    "GraphQLRequest",
+    "failure",
+    "get",
+    "media_type",
+    "post",
+    "read_request",
+    "read_url",
+    "result_of",
+    "schema",
+]
 
 GRAPHQL: Final = "application/graphql-response+json"
 
@@ -31,7 +42,7 @@ _UTF8: Final = "; charset=utf-8"
 _CHARSET: Final = re.compile(r';\s*charset\s*=\s*"?utf-8"?', re.IGNORECASE)
 _STREAM: Final = (
     "A subscription cannot be answered here: send it over the WebSocket /graphql/ws"
-    " (graphql-transport-ws)."
+    " (graphql-transport-ws), or to /graphql/stream (graphql-sse)."
 )
 #: Root fields that are answered also while the system does not run.
 _ALWAYS: Final = frozenset({"health", "__typename", "__schema", "__type"})
@@ -67,7 +78,7 @@ def read_request(given: Mapping[str, Any]) -> GraphQLRequest:
     return GraphQLRequest(str(query), name or None, **maps)
 
 
-def _read_url() -> GraphQLRequest:
+def read_url() -> GraphQLRequest:
     """The request in the URL: ``variables`` and ``extensions`` are JSON."""
     given: dict[str, Any] = request.args.to_dict()
     for name in ("variables", "extensions"):
@@ -106,7 +117,7 @@ async def post() -> TrioResponse:
 
 async def get() -> TrioResponse:
     """A query."""
-    return await _answer(_read_url(), media_type())
+    return await _answer(read_url(), media_type())
 
 
 async def schema() -> TrioResponse:
@@ -129,19 +140,19 @@ async def _answer(wanted: GraphQLRequest, media: str) -> TrioResponse:
         gateway().counters.erred(refused.errors)
         status = 200 if media == JSON else STATUS[refused.code]
         return _reply({"errors": refused.errors}, status, media)
+    return _reply(await result_of(operation), 200, media)
+
+
+async def result_of(operation: Operation) -> dict[str, Any]:
+    """The result of a query or a mutation of the current request.
+
+    Raises :class:`MethodNotAllowed` (405) for a mutation that was not sent with POST.
+    """
     if request.method != "POST" and operation.kind is not OperationType.QUERY:
         raise MethodNotAllowed(["POST"], "A mutation must be sent with POST.")
     if not _ALWAYS.issuperset(operation.fields):
         gateway().running()
-    return _reply(await _execute(operation), 200, media)
-
-
-async def _execute(operation: Operation) -> dict[str, Any]:
-    if operation.kind is OperationType.MUTATION:
-        with change_in_time():
-            return await execute(gateway(), operation, session())
-    with read_in_time():
-        return await execute(gateway(), operation, session())
+    return await execute(gateway(), operation, session())
 
 
 def _reply(
@@ -153,6 +164,8 @@ def _reply(
 def failure(problem: Problem) -> TrioResponse:
     """A request that got no answer, in the form of one."""
     extensions: dict[str, object] = {"code": problem.code}
+    if problem.retry_after is not None:
+        extensions["retryAfter"] = problem.retry_after
     errors = [
         {"message": f"{each.message}.", "extensions": {**extensions, "field": each.field}}
         for each in problem.errors

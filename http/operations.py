@@ -7,9 +7,7 @@ from functools import partial
 import msgspec
 import trio
 
-from incident_manager.actors.cursor import Cursor, CursorError
 from incident_manager.actors.errors import ErrorCode, Unavailable
-from incident_manager.actors.selectors import Selectors, selectors_of
 from incident_manager.actors.subscription import Subscription
 from incident_manager.http.auth import Principal
 from incident_manager.http.execution import execute, prepare
@@ -18,16 +16,16 @@ from incident_manager.http.gateway import Gateway, Session
 from incident_manager.http.outbox import Outbox
 from incident_manager.http.protocol import Protocol, Subscribe
 from incident_manager.http.sink import SubscriptionSink
+from incident_manager.http.streams import begun, figures, read_cursor, wanted_of
 from incident_manager.http.trace import read_traceparent
 from incident_manager.schema.errors import OperationRefused, refusal
 from incident_manager.schema.operation import Operation
-from incident_manager.schema.subscription import subscribed
 from incident_manager.supervision import Child, DynamicSupervisor, Stats
 
 __all__ = ["Operations"]
 
+_SLOW = "There was no answer in time (limits.query_timeout). Try again."
 _HIDDEN = "Something went wrong inside the server."
-_LONGEST_ID = 64  # characters of an operation's id that are shown
 _AT_ONCE = 4  # of these are executed at a time: a result may be large
 _IN_FLIGHT = 32  # queries and mutations at a time; with more, the input is not read on
 
@@ -47,7 +45,7 @@ class Operations:
 
     Subscriptions are counted against the contract's limit; of queries and mutations a bounded
     number runs at a time, and :meth:`room` is waited in before more is read. ``trace`` is the
-    ``traceparent`` of those that bring none of their own.
+    ``traceparent`` of those that bring none of their own, ``host`` the client's address.
     """
 
     __slots__ = (
@@ -59,12 +57,18 @@ class Operations:
         "_protocol",
         "_running",
         "_turns",
+        "host",
         "streams",
         "trace",
     )
 
     def __init__(
-        self, gateway: Gateway, protocol: Protocol, outbox: Outbox, children: DynamicSupervisor
+        self,
+        gateway: Gateway,
+        protocol: Protocol,
+        outbox: Outbox,
+        children: DynamicSupervisor,
+        host: str | None = None,
     ) -> None:
         self._gateway = gateway
         self._protocol = protocol
@@ -76,6 +80,7 @@ class Operations:
         self._turns: trio.CapacityLimiter | None = None
         self.streams: dict[str, Subscription] = {}
         self.trace: str | None = None
+        self.host = host
 
     async def room(self) -> None:
         """Wait until there is room for one more query or mutation."""
@@ -93,6 +98,7 @@ class Operations:
         """Begin an operation; a client's mistake is its ``error``."""
         payload = event.payload
         try:
+            self._count(principal)
             operation = prepare(
                 self._gateway,
                 payload.query,
@@ -101,14 +107,22 @@ class Operations:
                 principal,
             )
             if operation.streams:
-                self._stream(event, operation, selectors_of(principal.selectors))
+                self._stream(event, operation, principal)
             else:
-                session = self._gateway.session(principal, self._trace(payload.extensions))
+                trace = self._trace(payload.extensions)
+                session = self._gateway.session(principal, trace, self.host)
                 self._begin(event, None, partial(self._execute, event, operation, session))
         except OperationRefused as refused:
             self._fail(event, refused)
         except Unavailable as failure:
             self._fail(event, refusal(ErrorCode.SERVICE_UNAVAILABLE, failure.message))
+
+    def _count(self, principal: Principal) -> None:
+        """Raises OperationRefused for one operation too many, of all that the caller asks."""
+        spent = self._gateway.quotas.ask(principal, self.host, trio.current_time())
+        if spent is not None and not spent.allowed:
+            late = spent.refusal()
+            raise refusal(late.code, late.message, retryAfter=late.retry_after)
 
     def _fail(self, event: Subscribe, refused: OperationRefused) -> None:
         frame = self._protocol.error(event.id, refused.errors, serial=event.serial)
@@ -121,9 +135,10 @@ class Operations:
         own = None if extensions is None else read_traceparent(extensions.get("traceparent"))
         return self.trace if own is None else own
 
-    def _stream(self, event: Subscribe, operation: Operation, selectors: Selectors) -> None:
-        wanted = subscribed(operation, selectors)
-        cursor = _cursor(event.payload.extensions)
+    def _stream(self, event: Subscribe, operation: Operation, principal: Principal) -> None:
+        wanted = wanted_of(operation, principal)
+        extensions = event.payload.extensions or {}
+        cursor = read_cursor(extensions.get("cursor"), "extensions.cursor")
         limit = self._gateway.settings.limits.subscriptions_per_connection
         if limit and len(self.streams) >= limit:
             raise refusal(
@@ -131,20 +146,13 @@ class Operations:
                 f"This connection has {limit} subscriptions already; it may have no more.",
             )
         sink = SubscriptionSink(self._outbox, event.id, tells=self._protocol.agreed)
-        stream = Subscription(
-            self._gateway.running().streams,
-            sink,
-            wanted.shape,
-            wanted.filter,
-            cursor=cursor,
-            heartbeat=wanted.heartbeat_seconds,
-        )
+        stream = begun(self._gateway.running().streams, sink, wanted, cursor)
         self.streams[event.id] = stream
         self._begin(
             event,
             sink,
             partial(self._run_stream, event, stream),
-            stats=partial(_figures, event.id, stream),
+            stats=partial(figures, stream, event.id),
         )
 
     def _begin(
@@ -198,6 +206,10 @@ class Operations:
                 await self._outbox.room()
                 result = await execute(self._gateway, operation, session)
                 self._finish(event, result)
+        except trio.TooSlowError:
+            self._fail(event, refusal(ErrorCode.TIMEOUT, _SLOW))
+        except Unavailable as failure:
+            self._fail(event, refusal(ErrorCode.SERVICE_UNAVAILABLE, failure.message))
         except Exception:
             self._fail(event, refusal(ErrorCode.INTERNAL_SERVER_ERROR, _HIDDEN))
             raise
@@ -217,17 +229,6 @@ class Operations:
             self._outbox.write(complete)
 
 
-def _figures(operation_id: str, stream: Subscription) -> dict[str, object]:
-    """What the actor tree shows of a subscription; ``id`` is the client's name for it."""
-    return {
-        "id": operation_id[:_LONGEST_ID],
-        "field": stream.shape.field.value,
-        "live": stream.live,
-        "position": stream.position,
-        "lag_events": stream.lag,
-    }
-
-
 async def _body(
     run: Callable[[], Awaitable[None]],
     child: Child,
@@ -237,15 +238,3 @@ async def _body(
 ) -> None:
     del child, task_status
     await run()
-
-
-def _cursor(extensions: Mapping[str, object] | None) -> Cursor | None:
-    text = None if extensions is None else extensions.get("cursor")
-    if text is None:
-        return None
-    try:
-        return Cursor.parse(text)
-    except CursorError as error:
-        raise refusal(
-            ErrorCode.BAD_USER_INPUT, f"extensions.cursor: {error}.", "extensions.cursor"
-        ) from None

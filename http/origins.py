@@ -5,13 +5,16 @@ from typing import Final
 
 from werkzeug.datastructures import Headers
 
-__all__ = ["is_foreign", "is_stranger"]
+from incident_manager.actors.errors import ErrorCode, Refused
 
+__all__ = ["is_foreign", "is_stranger", "refuse_strangers"]
+
+_ABROAD: Final = "Pages of another origin may not send this (server.cors_origins)."
 _OWN: Final = frozenset({"same-origin", "none"})
 
 
 def is_foreign(headers: Headers) -> bool:
-    """Whether a change that bears no body must be refused, as a foreign page may have sent it.
+    """Whether a page of another origin has made a browser send this.
 
     Browsers say so in ``Sec-Fetch-Site`` (Fetch Metadata); older ones send an ``Origin`` that is
     not the ``Host``. What sends neither is no browser.
@@ -20,6 +23,16 @@ def is_foreign(headers: Headers) -> bool:
     if site is not None:
         return site not in _OWN
     return is_stranger(headers.get("Origin"), headers.get("Host"))
+
+
+def refuse_strangers(headers: Headers) -> None:
+    """Raises Refused (FORBIDDEN, of ``Origin``) as :func:`is_foreign` says.
+
+    This is for whatever changes something: a page can have a browser send forms, text and empty
+    bodies anywhere without asking first (Fetch Standard, "CORS-safelisted request").
+    """
+    if is_foreign(headers):
+        raise Refused(ErrorCode.FORBIDDEN, _ABROAD, "Origin")
 
 
 def is_stranger(origin: str | None, host: str | None, allowed: Collection[str] = ()) -> bool:

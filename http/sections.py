@@ -37,7 +37,7 @@ class About:
     seconds, or a number with ``ms s m h d`` behind it. ``choices`` are the values a string may
     take (any case). ``alias`` is a second, shorter flag. A ``secret`` is never shown. A
     ``pending`` setting is fixed by the contract but has no effect in this version, so only its
-    default is accepted; ``pending_choices`` says the same of single values.
+    default is accepted.
     """
 
     help: str = field(kw_only=False)
@@ -48,7 +48,6 @@ class About:
     alias: str | None = None
     secret: bool = False
     pending: bool = False
-    pending_choices: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -77,7 +76,7 @@ class ServerSettings:
         About("Path of a Unix socket to listen on, instead of server.host and http_port."),
     ] = None
     max_connections: Annotated[
-        int, About("WebSocket connections at a time, then 503. 0: no limit.", least=0)
+        int, About("WebSockets and event streams at a time, then 503. 0: no limit.", least=0)
     ] = 10_000
     tls_cert: Annotated[
         str | None, About("PEM file of the certificate chain; together with server.tls_key.")
@@ -100,11 +99,18 @@ class ServerSettings:
     ] = 10.0
     allowed_origins: Annotated[
         tuple[str, ...],
-        About("Origins that may open WebSockets, besides the server's own; `*`: all."),
+        About(
+            "Origins whose pages may open WebSockets, besides the server's own; `*`: all. "
+            "Requests are server.cors_origins'."
+        ),
     ] = ()
     cors_origins: Annotated[
         tuple[str, ...],
-        About("Origins that may send cross-site requests.", pending=True),
+        About(
+            "Origins whose pages may send requests and read the answers (CORS), besides the "
+            "server's own; `*`: all, not without credentials. WebSockets are "
+            "server.allowed_origins'."
+        ),
     ] = ()
     trusted_proxies: Annotated[
         tuple[str, ...],
@@ -119,7 +125,8 @@ class ServerSettings:
     ping_interval: Annotated[
         float,
         About(
-            "Silence of a WebSocket client after which it is sent a ping. 0: none.",
+            "Silence of a WebSocket client after which it is sent a ping, and on an event stream "
+            "after which a comment is sent. 0: none.",
             least=0,
             most=_DAY,
             unit="s",
@@ -211,8 +218,8 @@ class LimitSettings:
     connections_per_address: Annotated[
         int,
         About(
-            "WebSocket connections of one address (of IPv6, of its first 64 bits), then 429. "
-            "Loopback and trusted proxies are not counted. 0: no limit.",
+            "WebSockets and event streams of one address (of IPv6, of its first 64 bits), then "
+            "429. Loopback and trusted proxies are not counted. 0: no limit.",
             least=0,
         ),
     ] = 100
@@ -239,8 +246,22 @@ class LimitSettings:
         int, About("Fields of a query or mutation. 0: no limit.", least=0)
     ] = 1000
     requests_per_minute: Annotated[
-        int, About("HTTP requests of one client a minute. 0: no limit.", least=0, pending=True)
+        int,
+        About(
+            "Requests and WebSocket operations of one principal a minute, and alerts in a batch; "
+            "without credentials, of one address. Then 429. 0: no limit.",
+            least=0,
+        ),
     ] = 0
+    query_timeout: Annotated[
+        float,
+        About(
+            "Time that a query or a read may take, then TIMEOUT (504).",
+            least=0.001,
+            most=_DAY,
+            unit="s",
+        ),
+    ] = 30.0
     init_timeout: Annotated[
         float,
         About(

@@ -1,7 +1,7 @@
 """What a view may use of the request that it serves: the gateway, its caller, and time."""
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
 import trio
@@ -11,10 +11,19 @@ from incident_manager.actors.errors import Unavailable
 from incident_manager.http.auth import Principal
 from incident_manager.http.gateway import Gateway, Session
 
-__all__ = ["PATIENCE", "caller", "change_in_time", "enter", "gateway", "read_in_time", "session"]
+__all__ = [
+    "PATIENCE",
+    "caller",
+    "change_in_time",
+    "enter",
+    "gateway",
+    "in_time",
+    "read_in_time",
+    "session",
+]
 
 PATIENCE: Final = 30.0
-"""Seconds that the system has for an answer."""
+"""Seconds that the system has for a change."""
 
 
 def enter(gateway: Gateway, session: Session | None) -> None:
@@ -43,11 +52,17 @@ def caller() -> Principal | None:
     return None if found is None else found.principal
 
 
-@contextmanager
-def read_in_time() -> Generator[None, None, None]:
-    """Bound a read: TooSlowError after ``PATIENCE`` (it waits while the journal restarts)."""
-    with trio.fail_after(PATIENCE):
-        yield
+def in_time(gateway: Gateway, *, changes: bool) -> AbstractContextManager[object]:
+    """Bound an operation: a read as :func:`read_in_time`, a change as :func:`change_in_time`."""
+    limit = gateway.settings.limits.query_timeout
+    return change_in_time() if changes else trio.fail_after(limit)
+
+
+def read_in_time() -> AbstractContextManager[object]:
+    """Bound a read: TooSlowError after ``limits.query_timeout`` (it waits while the journal
+    restarts, but not for ever). What runs in a thread of the journal is interrupted.
+    """
+    return in_time(gateway(), changes=False)
 
 
 @contextmanager

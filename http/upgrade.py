@@ -14,10 +14,12 @@ from incident_manager.http.hosts import is_rebound
 from incident_manager.http.origins import is_stranger
 from incident_manager.http.outbox import Outbox
 from incident_manager.http.protocol import SUBPROTOCOL
+from incident_manager.http.rates import RateLimited
+from incident_manager.http.security_headers import EVERYWHERE
 from incident_manager.http.websocket_writer import writer_of
 from incident_manager.supervision import SupervisorStopped
 
-__all__ = ["PATHS", "websocket"]
+__all__ = ["PATHS", "peer_of", "websocket"]
 
 PATHS = frozenset({"/graphql/ws", "/graphql"})
 """Where GraphQL is spoken over WebSocket (contract, section 1)."""
@@ -32,8 +34,8 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 async def websocket(gateway: Gateway, scope: Scope, receive: Receive, send: Send) -> None:
     """Serve one ``websocket`` scope of ASGI from its connect to its end."""
     await receive()
-    client = scope.get("client")
-    with gateway.addresses.entered(None if client is None else str(client[0])) as entered:
+    host = _host(scope)
+    with gateway.addresses.entered(host) as entered:
         refusal = _refusal(gateway, scope, entered=entered)
         if refusal is not None:
             await _refuse(gateway, send, *refusal)
@@ -65,7 +67,16 @@ def _refusal(gateway: Gateway, scope: Scope, *, entered: bool) -> tuple[int, Ref
         most = gateway.settings.limits.connections_per_address
         text = f"This address has {most} connections already (limits.connections_per_address)."
         return 429, Refusal.ADDRESS, text
+    try:
+        gateway.quotas.check_sign_in(_host(scope), trio.current_time())
+    except RateLimited as limited:
+        return 429, Refusal.ADDRESS, limited.message
     return None
+
+
+def _host(scope: Scope) -> str | None:
+    client = scope.get("client")
+    return None if client is None else str(client[0])
 
 
 def _header(scope: Scope, name: bytes) -> str | None:
@@ -76,6 +87,7 @@ def _header(scope: Scope, name: bytes) -> str | None:
 async def _refuse(gateway: Gateway, send: Send, status: int, reason: Refusal, message: str) -> None:
     gateway.counters.refused[reason] += 1
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"retry-after", b"5")]
+    headers += [(name.lower().encode(), text.encode()) for name, text in EVERYWHERE.items()]
     await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": message.encode()})
 
@@ -104,7 +116,8 @@ async def _serve(
                     child,
                     outbox,
                     agreed=agreed,
-                    peer=_peer(scope.get("client")),
+                    peer=peer_of(scope.get("client")),
+                    host=_host(scope),
                     credentials=of_headers(scope.get("headers", ())),
                 )
                 gateway.connections.add(connection)
@@ -135,7 +148,8 @@ async def _farewell(gateway: Gateway, send: Send) -> None:
         await send({"type": "websocket.close", "code": code, "reason": code.reason})
 
 
-def _peer(client: object) -> str:
+def peer_of(client: object) -> str:
+    """The peer as the actor tree shows it: ``address:port`` of ASGI's ``client``."""
     if isinstance(client, tuple | list) and len(client) > 1 and client[1] is not None:
         host = str(client[0])
         if not client[1]:  # a proxy has not said it

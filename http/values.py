@@ -12,6 +12,7 @@ from incident_manager.actors.roles import Role
 from incident_manager.actors.vocabulary import Severity
 from incident_manager.http.address import check_host
 from incident_manager.http.api_keys import read_entries
+from incident_manager.http.cors import read_origin
 from incident_manager.http.proxies import Trust
 from incident_manager.http.settings import Setting
 
@@ -25,6 +26,7 @@ _WORDS: Final = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
     **dict.fromkeys(("false", "no", "off", "0"), False),
 }
+_ORIGINS: Final = ("server.allowed_origins", "server.cors_origins")
 _INTEGER: Final = re.compile(r"[+-]?[0-9](_?[0-9]){0,17}")
 _DECIMAL: Final = re.compile(r"([+-]?[0-9]{1,15}(?:\.[0-9]{0,15})?)\s*(ms|s|m|h|d|)")
 
@@ -62,7 +64,7 @@ def parse(setting: Setting, raw: object) -> Any:
         strings = _strings(raw)
         if setting.key == "server.trusted_proxies":
             _check_proxies(strings)
-        return strings
+        return _origins(strings) if setting.key in _ORIGINS else strings
     if setting.type is not str:
         pairs = _map(raw)
         return _MAPS[setting.key](pairs) if setting.key in _MAPS else pairs
@@ -125,6 +127,13 @@ def _strings(raw: object) -> tuple[str, ...]:
 def _check_proxies(strings: tuple[str, ...]) -> None:
     try:
         Trust.parse(strings)
+    except ValueError as error:
+        raise BadValue(str(error)) from error
+
+
+def _origins(strings: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return tuple(read_origin(text) for text in strings)
     except ValueError as error:
         raise BadValue(str(error)) from error
 

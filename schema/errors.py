@@ -33,9 +33,13 @@ class OperationRefused(Exception):
         return ErrorCode(self.errors[0]["extensions"]["code"])
 
 
-def refusal(code: ErrorCode, message: str, field: str | None = None) -> OperationRefused:
-    """A refusal for one reason."""
-    return OperationRefused([_formatted(message, code, field)])
+def refusal(
+    code: ErrorCode, message: str, field: str | None = None, **besides: object
+) -> OperationRefused:
+    """A refusal for one reason; ``besides`` are more ``extensions``."""
+    formatted = _formatted(message, code, field)
+    formatted["extensions"].update(besides)
+    return OperationRefused([formatted])
 
 
 def refusal_of(refused: Refused) -> OperationRefused:

@@ -16,15 +16,7 @@ _TYPES: Final = {
 }
 _PAGES: Final = ("GET /debug/actors", "GET /debug/actors/<actor_id>")
 _HTML: Final = "text/html"
-_HEADERS: Final = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-        "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Vary": "Accept",
-}
+_HEADERS: Final = {"Vary": "Accept"}
 
 
 def is_shell() -> bool:

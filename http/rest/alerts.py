@@ -112,7 +112,7 @@ async def _batch(given: object, key: IdempotencyKey | None) -> list[shapes.Ack]:
     if not isinstance(given, list) or not 1 <= len(given) <= MOST:
         what = f"alerts must be a list of 1 to {MOST} alerts"
         raise InvalidFields([FieldError("alerts", what)])
-    return [ack_view(ack) for ack in await take_in(given, read_alert, key)]
+    return [ack_view(ack) for ack in await take_in(given, read_alert, key, counted=True)]
 
 
 async def listing() -> TrioResponse:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Sequence
+from itertools import chain, repeat
 from typing import Final
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from incident_manager.actors.commands import SubmitAlert
 from incident_manager.actors.errors import Refused
 from incident_manager.actors.model import Ack
 from incident_manager.actors.vocabulary import AckStatus
+from incident_manager.http.rates import RateLimited
 from incident_manager.http.rest.idempotency import ask
 from incident_manager.http.rest.problems import FieldError, InvalidFields
 from incident_manager.http.serving import session
@@ -23,13 +25,21 @@ __all__ = ["AT_ONCE", "take_in"]
 AT_ONCE: Final = 1_000
 """How many alerts are one transaction."""
 
+_LATE: Final = RateLimited("This came when too much was sent (limits.requests_per_minute).", 1)
 _TURN: Final = 100  # alerts read until others have their turn
 
 
 async def take_in(
-    given: Sequence[object], read: Callable[[object], SubmitAlert], key: IdempotencyKey | None
+    given: Sequence[object],
+    read: Callable[[object], SubmitAlert],
+    key: IdempotencyKey | None,
+    *,
+    counted: bool = False,
 ) -> list[Ack]:
     """An ack for each of ``given``, in order. What cannot be read, or is refused, is REJECTED.
+
+    With ``counted`` each alert but the first counts as a request does; what is beyond the limit
+    is RATE_LIMITED, and not taken in.
 
     ``read`` raises :class:`Refused` for what is no alert. Raises as :func:`ask` does: what was
     taken in until then is answered from the key when the request is sent again.
@@ -43,7 +53,10 @@ async def take_in(
             commands.append(read(item))
         except Refused as refusal:
             wrong[place] = refusal
-    answers = iter(await _asked(commands, key))
+    fit, late = session().let_in(len(commands)) if counted else (len(commands), None)
+    # An answer that is given again has as many results as it had then, whatever fits now: what
+    # was taken in comes first.
+    answers = chain(await _asked(commands[:fit], key), repeat(late or _LATE))
     results = [wrong[place] if place in wrong else next(answers) for place in range(len(given))]
     # What was refused came when the others did.
     times = (result.received_at for result in results if isinstance(result, Ack))
@@ -52,7 +65,7 @@ async def take_in(
     return [
         result
         if isinstance(result, Ack)
-        else Ack(_id(seed, place), None, AckStatus.REJECTED, _reason(result), now)
+        else Ack(_id(seed, place), None, _status(result), _reason(result), now)
         for place, result in enumerate(results)
     ]
 
@@ -63,6 +76,10 @@ async def _asked(commands: Sequence[SubmitAlert], key: IdempotencyKey | None) ->
         part = key if key is None or start == 0 else evolve(key, name=f"{key.name}+{start}")
         results += (await ask(commands[start : start + AT_ONCE], part)).results
     return results
+
+
+def _status(result: object) -> AckStatus:
+    return AckStatus.RATE_LIMITED if isinstance(result, RateLimited) else AckStatus.REJECTED
 
 
 def _reason(result: object) -> str:

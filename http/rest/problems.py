@@ -12,6 +12,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from incident_manager.actors.errors import ErrorCode, IdempotencyMismatch, Refused, Unavailable
 from incident_manager.actors.journal.base import JournalUnavailable
+from incident_manager.http.rates import RateLimited
 from incident_manager.http.rest import shapes
 
 __all__ = ["STATUS", "FieldError", "Gone", "InvalidFields", "Problem", "problem_of", "snake"]
@@ -116,6 +117,8 @@ class Problem:
     errors: tuple[FieldError, ...] = ()
     headers: Mapping[str, str] = field(factory=dict)
     oldest: str | None = None
+    retry_after: int | None = None
+    """Seconds, where too much was asked."""
 
     def body(self, instance: str) -> shapes.Problem:
         """The members of the problem; ``instance`` is the path that was asked for.
@@ -164,6 +167,10 @@ def _refused(error: Refused) -> Problem:
         status = 412
     if isinstance(error, InvalidFields):
         return Problem(status, error.code, error.message, error.errors, headers)
+    if isinstance(error, RateLimited):
+        wait = error.retry_after
+        headers["Retry-After"] = str(wait)
+        return Problem(status, error.code, error.message, headers=headers, retry_after=wait)
     blamed = FieldError.of(error)
     if isinstance(error, Gone):
         errors = () if blamed is None else (blamed,)

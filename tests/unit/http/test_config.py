@@ -278,6 +278,14 @@ def test_an_open_server_stays_on_loopback(host: str) -> None:
     assert load({"server.host": host}, serving=False).server.host == host
 
 
+def test_an_open_server_is_not_open_to_every_page() -> None:
+    text = refusal({"server.cors_origins": "*"})
+    assert text.startswith("server.cors_origins: without credentials `*` would make every page")
+    for more in ({"server.insecure": True}, {"auth.jwt_secret": SECRET}):
+        assert load({"server.cors_origins": "*", **more}).server.cors_origins == ("*",)
+    assert load({"server.cors_origins": "https://a"}).server.cors_origins == ("https://a",)
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.8.9.1"])
 def test_an_open_server_may_name_a_loopback_address(host: str) -> None:
     assert load({"server.host": host}).server.host == host
@@ -321,7 +329,5 @@ def test_the_reference_has_a_row_for_every_setting() -> None:
         assert f"`{setting.flag}`" in line
         assert f"`{setting.variable}`" in line
         assert setting.about.help in line
-        assert ("Not available" in line) == bool(
-            setting.about.pending or setting.about.pending_choices
-        )
+        assert ("Not available" in line) == setting.about.pending
     assert "| `server.http_port` | `8080` | `--server-http-port`, `--port`, " in text

@@ -13,7 +13,7 @@ CONTRACT = {
     "scope_roles api_keys api_keys_file open_metrics",
     "limits": "connections_per_address subscriptions_per_connection messages_per_second "
     "message_bytes subscription_depth subscription_complexity query_depth query_complexity "
-    "requests_per_minute init_timeout stall_timeout outbox_bytes",
+    "requests_per_minute query_timeout init_timeout stall_timeout outbox_bytes",
     "graphql": "introspection",
     "state": "url retention_days retention_events audit_retention_days",
     "bus": "url",
@@ -33,6 +33,7 @@ DEFAULTS = {
     "limits.query_depth": 15,
     "limits.query_complexity": 1000,
     "limits.requests_per_minute": 0,
+    "limits.query_timeout": 30.0,
     "limits.init_timeout": 60.0,
     "graphql.introspection": True,
     "state.url": "sqlite:///incidents.db",
@@ -67,7 +68,6 @@ def test_each_row_is_whole(setting: Setting) -> None:
         assert about.most is None or setting.default <= about.most
     if about.choices:
         assert setting.optional or setting.default in about.choices
-        assert set(about.pending_choices) < set(about.choices)
     assert setting.optional == (setting.default is None)
 
 

@@ -1,7 +1,6 @@
 """Statements that nobody waits for any more."""
 
 import sqlite3
-import threading
 from pathlib import Path
 
 import pytest
@@ -45,7 +44,7 @@ async def test_other_failures_stay_what_they_are() -> None:
     def work() -> None:
         connection = sqlite3.connect(":memory:")
         with interruptible(connection):
-            connection.execute("SELECT * FROM nothing")
+            connection.execute("SELECT * FROM none")
 
     with pytest.raises(sqlite3.OperationalError, match="no such table"):
         await trio.to_thread.run_sync(work)
@@ -55,10 +54,9 @@ async def test_a_statement_that_is_not_cancelled_runs_to_its_end() -> None:
     def work() -> int:
         connection = sqlite3.connect(":memory:")
         with interruptible(connection):
-            [count] = connection.execute(f"{ENDLESS} LIMIT 1".replace("FROM n)", "FROM n LIMIT 200000)")).fetchone()
+            [count] = connection.execute(ENDLESS.replace("n) ", "n LIMIT 200000) ")).fetchone()
         return int(count)
 
-    assert threading.current_thread() is threading.main_thread()
     assert await trio.to_thread.run_sync(work) == 200_000
 
 
