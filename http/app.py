@@ -5,7 +5,7 @@ system runs in the lifespan.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from incident_manager.actors.journal.keeper import Retention
 from incident_manager.actors.journal.memory import MemoryStore, open_memory
 from incident_manager.actors.journal.sqlite import open_sqlite
 from incident_manager.actors.system import SystemSettings, open_system
+from incident_manager.http import sse
 from incident_manager.http.auth import Authenticator
 from incident_manager.http.config import process_settings
 from incident_manager.http.connection import close_connections, close_revoked
@@ -37,6 +38,7 @@ __all__ = ["Application", "create_app"]
 _log = logging.getLogger(__name__)
 _LAST_CLOSES = 1.0  # seconds over which plain Hypercorn's clients are closed: it gives them 3
 _CUT_OFF = 2.5  # seconds after which whoever is still there is cut off
+_LISTENS = ("host", "http_port", "unix_socket", "tls_cert", "tls_key")
 _START_UP = 2.0  # seconds that start-up waits for the journal, so that a refusal is seen at once
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -74,11 +76,13 @@ def system_settings(settings: Settings) -> SystemSettings:
 class Application:
     """The ASGI callable; ``gateway`` is made when the lifespan begins (inside Trio).
 
-    ``guard`` is what its connections under Hypercorn are held by.
+    ``guard`` is what its connections under Hypercorn are held by. ``unused`` are settings that
+    somebody gave to no effect: the log says so.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, unused: Sequence[str] = ()) -> None:
         self.settings = settings
+        self.unused = unused
         self.guard = Guard(
             settings.limits.stall_timeout,
             Trust.parse(settings.server.trusted_proxies),
@@ -109,6 +113,8 @@ class Application:
         see_through(scope, self.guard.trusted, host=known)
         if scope["type"] == "websocket":
             await websocket(gateway, scope, receive, send)
+        elif scope["path"] == sse.PATH:
+            await sse.event_stream(gateway, self._http, scope, receive, send)
         else:
             await self._http(scope, receive, send)
 
@@ -118,6 +124,9 @@ class Application:
             json_logs=self.settings.observability.json_logs,
             secrets=self.settings.secrets(),
         )
+        if self.unused:
+            names = ", ".join(self.unused)
+            _log.warning("the server that runs this application does not use %s", names)
         await receive()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._run_system, gateway)
@@ -180,9 +189,16 @@ def _reason(failed: BaseException) -> BaseException:
 
 
 def create_app(settings: Settings | None = None) -> Application:
-    """The application; without settings those of the environment and ``LIM_CONFIG``.
+    """The application; without settings those of the environment and ``LIM_CONFIG``, of which
+    the ones that say where to listen are for ``incident-manager serve`` alone.
 
     Raises :class:`SettingsError` where they are wrong.
     """
     install()
-    return Application(process_settings() if settings is None else settings)
+    if settings is not None:
+        return Application(settings)
+    found, usual = process_settings(), Settings()
+    unused = [
+        name for name in _LISTENS if getattr(found.server, name) != getattr(usual.server, name)
+    ]
+    return Application(found, [f"server.{name}" for name in unused])
