@@ -108,7 +108,7 @@ def _token(labels: Mapping[str, str]) -> dict[str, str]:
 def _written(place: str) -> str:
     """A place in a list: what is written in it, or how long it is where it is sealed."""
     raw = base64.urlsafe_b64decode(place + "=" * (-len(place) % 4))
-    return raw.decode() if raw.startswith(b"[") else f"<sealed in {len(raw)} bytes>"
+    return raw.decode() if raw.startswith(b'["') and raw.isascii() else f"<sealed: {len(raw)}>"
 
 
 class Seen:
@@ -207,7 +207,9 @@ class World:
     async def _take(self, step: Step) -> Reply | None:
         path = f"/v1/incidents/{self._about(step.who, step.about, foreign=step.foreign)}"
         mine = self._about(step.who, step.about)
-        headers = {"Idempotency-Key": step.idempotency} if step.idempotency else {}
+        # What is asked must be alike in both worlds, and there two ids of others may be one.
+        key = "" if step.foreign else step.idempotency
+        headers = {"Idempotency-Key": key} if key else {}
         labels = {"acme": ACME, "corp": CORP}.get(step.who, {})
         alert = {
             "source": "prometheus",
