@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 COMMAND = (sys.executable, "-m", "incident_manager", "serve")
+_LISTENS = ("server.host", "server.http_port", "server.tls_cert", "server.tls_key")
 
 
 def free_port() -> int:
@@ -126,7 +127,7 @@ class ServerProcess:
             [part.replace("{port}", str(self.place.port)) for part in self._command],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            env=environment(self.place.settings(self.settings)),
+            env=environment(self._all_settings()),
             cwd=self.place.directory,
             start_new_session=True,
         )
@@ -136,6 +137,14 @@ class ServerProcess:
             if self._drained.is_set():
                 code = await self._process.wait()
                 raise AssertionError("\n".join([f"it ended with {code}:", *self.lines]))
+
+    def _all_settings(self) -> dict[str, str]:
+        """Where it is to listen, another command than ``serve`` says by its flags."""
+        found = self.place.settings(self.settings)
+        if self._command is COMMAND:
+            return found
+        flags = set(_LISTENS) - self.settings.keys()
+        return {key: value for key, value in found.items() if key not in flags}
 
     async def _read(self, process: trio.Process, ready: trio.Event, drained: trio.Event) -> None:
         assert process.stderr is not None

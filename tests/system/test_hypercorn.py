@@ -23,6 +23,7 @@ async def test_it_streams_under_plain_hypercorn(tmp_path: Path) -> None:
             stream = await client.subscribe(STREAM)
             await client.submit("one")
             first = await client.next(stream)
+            assert not [line for line in server.lines if "does not use" in line]
             assert first["data"]["newIncidents"]["title"] == "one"
             assert await server.stop() == 0
             assert (await client.closed()).code == 1001
@@ -37,6 +38,16 @@ async def test_it_streams_under_plain_hypercorn(tmp_path: Path) -> None:
     bodies = events(server.place.journal)
     check_offsets(bodies)
     assert len(bodies) == 2
+
+
+async def test_it_says_which_settings_are_of_no_use(tmp_path: Path) -> None:
+    given = {"server__host": "192.0.2.1", "server__http_port": 1, "server__unix_socket": "/x"}
+    command, line = (*HYPERCORN, APPLICATION), "does not use"
+    async with run(tmp_path, command=command, ready_line="Running on", **given) as server:
+        said = await server.says(line)
+        assert "server.host, server.http_port, server.unix_socket" in said
+        assert not [other for other in server.lines if line in other]
+        assert await server.stop() == 0
 
 
 async def test_a_second_worker_is_refused(tmp_path: Path) -> None:
