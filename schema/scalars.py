@@ -31,6 +31,7 @@ __all__ = [
     "parse_map_literal",
     "parse_uuid",
     "write_datetime",
+    "write_map",
 ]
 
 _EPOCH: Final = datetime(1970, 1, 1)  # UTC throughout; naive so that "Z" can follow
@@ -148,6 +149,11 @@ def _scalar(name: str, write: Callable[[Any], Any], read: Callable[[object], Any
     return ScalarType(name, serializer=write, value_parser=read, literal_parser=_literal(read))
 
 
+def write_map(value: Mapping[str, str]) -> dict[str, str]:
+    """A Map as every JSON encoder takes it: some know no other Mapping than a dict."""
+    return value if type(value) is dict else dict(value)
+
+
 def _as_it_is(value: Any) -> Any:
     return value
 
@@ -156,7 +162,7 @@ SCALARS: Final = [
     _scalar("UUID", _as_it_is, parse_uuid),
     _scalar("DateTime", write_datetime, parse_datetime),
     ScalarType(
-        "Map", serializer=_as_it_is, value_parser=parse_map, literal_parser=parse_map_literal
+        "Map", serializer=write_map, value_parser=parse_map, literal_parser=parse_map_literal
     ),
     ScalarType("JSON", serializer=_as_it_is, value_parser=_as_it_is),
     _scalar("Cursor", str, parse_cursor),

@@ -1,8 +1,10 @@
 """Scalars: what is written can be read again, and what is wrong is said to be."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from types import MappingProxyType
 from uuid import UUID, uuid3
 
+import msgspec
 import pytest
 from graphql import GraphQLError, parse_value
 from hypothesis import given
@@ -18,6 +20,7 @@ from incident_manager.schema.scalars import (
     parse_map_literal,
     parse_uuid,
     write_datetime,
+    write_map,
 )
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -160,3 +163,9 @@ def test_the_schema_has_these_scalars() -> None:
     cursor = schema.type_map["Cursor"]
     assert cursor.serialize(Cursor("e", 1)) == "e:1"  # type: ignore[attr-defined]
     assert cursor.parse_literal(parse_value('"e:1"')) == Cursor("e", 1)  # type: ignore[attr-defined]
+
+
+def test_a_map_is_written_as_what_every_encoder_takes() -> None:
+    plain = {"tenant": "acme"}
+    assert write_map(plain) is plain
+    assert msgspec.json.encode(write_map(MappingProxyType(plain))) == b'{"tenant":"acme"}'
