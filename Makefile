@@ -7,7 +7,7 @@ PARALLEL := -n 2 --dist loadfile
 export PYTHONHASHSEED := 0
 STAMP := .venv/.stamp-installed
 
-.PHONY: help run test test-all check coverage bench soak fuzz autobahn clean
+.PHONY: help run test test-all check coverage bench soak abuse fuzz autobahn clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,9 @@ KILL_ROUNDS ?= 100
 soak: $(STAMP) ## half an hour of bad clients (SOAK_MINUTES=30), then kill -9 (KILL_ROUNDS=100)
 	$(BIN)/python tests/load/soak.py --minutes $(SOAK_MINUTES) $(ARGS)
 	$(if $(filter-out 0,$(KILL_ROUNDS)),LIM_TEST_KILL_ROUNDS=$(KILL_ROUNDS) $(BIN)/python -m pytest -q tests/system/test_kill.py)
+
+abuse: $(STAMP) ## what abuses of HTTP/2 cost, in three minutes (ARGS=--write)
+	$(BIN)/python tests/load/abuse.py $(ARGS)
 
 FUZZ_SECONDS ?= 600
 ATHERIS := .cache/fuzz/.stamp-installed
