@@ -192,9 +192,10 @@ class EventStream:
         beat = trio.current_time() + pause
         while True:
             until = self._expiry()
-            with trio.move_on_at(min(beat, until)) as timer:
+            message: Mapping[str, object] | None = None
+            with trio.move_on_at(min(beat, until)):
                 message = await receive()
-            if not timer.cancelled_caught:
+            if message is not None:
                 if message["type"] == "http.disconnect":
                     self.gone = True
                     return

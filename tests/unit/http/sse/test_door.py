@@ -81,8 +81,10 @@ async def asking(
     body = json.dumps({"query": query}).encode()
     messages.send_nowait({"type": "http.request", "body": body, "more_body": not whole})
 
+    application: Any = served.app
+
     async def serve() -> None:
-        await event_stream(served.gateway, served.app, scope(body), received.receive, asked.send)
+        await event_stream(served.gateway, application, scope(body), received.receive, asked.send)
         asked.left.set()
 
     async with trio.open_nursery() as nursery:
