@@ -57,12 +57,14 @@ def name(route: Route) -> str:
     return f"{route.method} {route.path}"
 
 
-def test_every_route_but_health_names_a_role() -> None:
+def test_every_route_but_health_and_what_has_no_data_names_a_role() -> None:
     assert {route.path for route in ROUTES if route.least is None} == {
         "/health",
         "/health/live",
         "/health/ready",
         "/debug/assets/<name>",
+        "/",
+        "/console/<name>",
     }
 
 

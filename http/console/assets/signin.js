@@ -1,0 +1,37 @@
+// The token of whoever looks. It is kept for this tab alone and goes with it.
+import { h } from "./dom.js";
+
+const TOKEN = "incident-manager.token";
+
+export const token = () => sessionStorage.getItem(TOKEN) ?? "";
+export const forget = () => sessionStorage.removeItem(TOKEN);
+const keep = (given) => sessionStorage.setItem(TOKEN, given.trim().replace(/^Bearer /i, ""));
+
+export class SignIn extends HTMLElement {
+  connectedCallback() {
+    this.why = h("p", { class: "why" });
+    this.field = h("input", {
+      name: "token", type: "password", autocomplete: "off", spellcheck: "false", required: true,
+    });
+    this.append(h("form", {
+      class: "card",
+      onsubmit: (event) => {
+        event.preventDefault();
+        keep(this.field.value);
+        this.field.value = "";
+        this.dispatchEvent(new CustomEvent("signed"));
+      },
+    }, h("h2", {}, "Sign in"), this.why, h("label", {}, "Token or API key", this.field),
+    h("button", { class: "primary" }, "Show the incidents"),
+    h("p", { class: "fine" }, "It stays in this tab, and goes when you close it. An operator makes one with ",
+      h("code", {}, "incident-manager token"), ".")));
+  }
+
+  show(why) {
+    this.why.textContent = why;
+    if (!this.hidden) return;
+    this.hidden = false;
+    this.field.focus();
+  }
+}
+customElements.define("im-signin", SignIn);
