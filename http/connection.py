@@ -194,10 +194,14 @@ class Connection:
                 await self._handle(event)
             if self._protocol.state is not State.OPENED:
                 deadline = self._expiry()
-            # No more input is read than there is room for its answers.
-            await self._outbox.room()
-            await self._operations.room()
-            await self._rest(pace.spend(trio.current_time()))
+            # No more input is read than there is room for its answers; its time goes on.
+            with trio.move_on_at(deadline) as timer:
+                await self._outbox.room()
+                await self._operations.room()
+                await self._rest(pace.spend(trio.current_time()))
+            if timer.cancelled_caught:
+                self._time_out()
+                deadline = float("inf")
 
     async def _rest(self, until: float) -> None:
         """Read nothing until then: what the client sends waits with the kernel, and then with it.
@@ -220,7 +224,9 @@ class Connection:
             self.end(CloseCode.FORBIDDEN, f"The {what} has expired")
 
     def _expiry(self) -> float:
-        """When the token runs out, in Trio's time."""
+        """When the token runs out, in Trio's time; of a connection that is closed it has."""
+        if self._protocol.state is State.CLOSED:
+            return float("inf")
         if self._principal is None or self._principal.expires_at is None:
             return float("inf")
         return trio.current_time() + self._principal.expires_at - time.time()

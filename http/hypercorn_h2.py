@@ -89,7 +89,9 @@ class GuardedH2(H2Protocol):
         await self._flush()
         self.task_group.spawn(self.send_task)
         self.task_group.spawn(self._watch)
-        if headers is not None:
+        if headers is None:
+            await self.send(Updated(idle=True))  # HTTP/1.1 that became HTTP/2 was busy
+        else:
             await self._begin(h2.events.RequestReceived(stream_id=1, headers=headers), ended=True)
 
     async def handle(self, event: IOEvent) -> None:

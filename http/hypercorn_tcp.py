@@ -133,13 +133,15 @@ class GuardedServer(TCPServer):
         elif isinstance(event, Closed):
             await self._end(event)
         else:
-            await super().protocol_send(event)
+            with trio.CancelScope(shield=True):  # see _end: else no idle connection would end
+                await super().protocol_send(event)
 
     async def _close(self) -> None:
-        """What waits goes out first, for as long as the client takes it."""
-        with trio.CancelScope(shield=True, deadline=self._patience()):
-            await self.wire.emptied()
+        """What waits goes out first, for as long as the client takes it: the socket gives up on
+        one that takes nothing, and the guard on all at the server's end.
+        """
         with trio.CancelScope(shield=True):
+            await self.wire.emptied()
             await super()._close()
         self.wire.close()
 
@@ -152,9 +154,6 @@ class GuardedServer(TCPServer):
         await self.protocol.handle(Closed())
         await self._close()
 
-    def _patience(self) -> float:
-        return trio.current_time() + self._guard.write_timeout
-
     async def _end(self, event: Closed) -> None:
         """Close the connection; if something may still be coming in, close our direction only.
 
@@ -164,7 +163,7 @@ class GuardedServer(TCPServer):
 
         Hypercorn asks for this in the application's task, which Quart cancels that very moment.
         """
-        with trio.CancelScope(shield=True, deadline=self._patience()):
+        with trio.CancelScope(shield=True):
             if not _is_sending(self.protocol):
                 await super().protocol_send(event)
                 return

@@ -78,6 +78,8 @@ class BoundedWebSocket(WSStream):
             state = Names({**event.state, **self._offer()})
             await super().handle(replace(event, headers=kept, state=state))
             self._watch_queue()
+            if self.closed:  # refused, after which Hypercorn leaves the connection open for ever
+                await self.send(StreamClosed(stream_id=self.stream_id))
         elif isinstance(event, Body | Data) and not self.closed and not self.handshake.accepted:
             await self._too_early()
         elif isinstance(event, Body | Data) and (

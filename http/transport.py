@@ -142,12 +142,18 @@ def install(relied_on: Iterable[str] = _RELIED_ON) -> bool:
 
     A Hypercorn that is not built as expected is left as it is, and a warning says so.
     """
-    unknown = missing(relied_on)
+    unknown: object = missing(relied_on)
+    ours: dict[str, object] = {}
+    if not unknown:
+        try:
+            for place, part in _PUT_IN.items():
+                ours[place] = pkgutil.resolve_name(f"incident_manager.http.{part}")
+        except (ImportError, AttributeError) as error:  # what a part imports is not there
+            unknown = error
     if unknown:
         _log.warning("this Hypercorn is not known: its connections are unguarded: %s", unknown)
         return False
-    for place, part in _PUT_IN.items():
+    for place, part_of_ours in ours.items():  # all or none
         module, _, name = place.partition(":")
-        ours = pkgutil.resolve_name(f"incident_manager.http.{part}")
-        setattr(importlib.import_module(module), name, ours)
+        setattr(importlib.import_module(module), name, part_of_ours)
     return True

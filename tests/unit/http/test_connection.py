@@ -104,6 +104,18 @@ async def test_a_close_does_not_wait_for_the_pace(autojump_clock: MockClock) -> 
     assert trio.current_time() == began
 
 
+async def test_who_takes_no_answers_has_no_more_time_than_others(
+    autojump_clock: MockClock,
+) -> None:
+    limits = LimitSettings(messages_per_second=0, init_timeout=60.0, outbox_bytes=4096)
+    with trio.fail_after(100):
+        async with spoken(Settings(limits=limits)) as socket:
+            for _ in range(1200):  # more answers than there is room for
+                await socket.send(type="ping")
+            await trio.testing.wait_all_tasks_blocked()
+            assert socket.to.statistics().current_buffer_used > 0  # it is not read from
+
+
 async def test_a_client_behind_a_proxy_that_does_not_say_its_port() -> None:
     async with spoken(Settings(), client=("2001:db8::1", 0)) as socket:
         assert socket.connection.statistics()["peer"] == "2001:db8::1"

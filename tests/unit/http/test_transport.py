@@ -1,6 +1,7 @@
 """The seam to Hypercorn: what it relies on is there, and without it nothing is put in."""
 
 import logging
+import sys
 
 import hypercorn.protocol
 import hypercorn.protocol.h2
@@ -35,6 +36,17 @@ def test_another_hypercorn_is_left_as_it_is(caplog: pytest.LogCaptureFixture) ->
         assert not install(names)
     [record] = caplog.records
     assert "hypercorn.trio.run:NoMore" in record.getMessage()
+
+
+def test_it_is_left_as_it_is_too_where_a_part_cannot_be_loaded(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("hypercorn.protocol.ws_stream.FrameTooLargeError")
+    monkeypatch.delitem(sys.modules, "incident_manager.http.hypercorn_ws")
+    with caplog.at_level(logging.WARNING):
+        assert not install()
+    [record] = caplog.records
+    assert "FrameTooLargeError" in record.getMessage()
 
 
 def test_an_application_without_a_guard_gets_one() -> None:

@@ -1,0 +1,86 @@
+"""Connections that nobody needs end: idle ones, refused ones, and closed ones that are slow."""
+
+import json
+from pathlib import Path
+
+import pytest
+import trio
+
+from system.client import PATIENCE, opened
+from system.harness import local
+from system.readers import dialled, shake
+from system.rude import masked, upgrade
+from system.wires import byte_stream
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+SETTINGS = bytes.fromhex("000000040000000000")
+HALF_HEADERS = bytes.fromhex("00001001040000000182")
+REFUSED = {
+    "version": upgrade().replace(b"Version: 13", b"Version: 12"),
+    "no key": upgrade().replace(b"Sec-WebSocket-Key", b"X-Key"),
+    "http/1.0": upgrade().replace(b"HTTP/1.1", b"HTTP/1.0"),
+}
+IDLE = {
+    "answered": b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "answered twice": b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2,
+    "half a preface": PREFACE[:18],
+    "no streams": PREFACE + SETTINGS,
+    "half a stream": PREFACE + SETTINGS + HALF_HEADERS,
+}
+
+
+async def to_the_end(stream: trio.abc.ReceiveStream) -> bytes:
+    got = b""
+    with trio.fail_after(PATIENCE):
+        while data := await stream.receive_some():
+            got += data
+    return got
+
+
+@pytest.mark.parametrize("request_", REFUSED.values(), ids=list(REFUSED))
+async def test_a_refused_handshake_ends_the_connection(tmp_path: Path, request_: bytes) -> None:
+    async with local(tmp_path) as server, byte_stream(server.place) as stream:
+        await stream.send_all(request_)
+        assert (await to_the_end(stream)).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.slow
+async def test_an_idle_connection_is_closed(tmp_path: Path) -> None:
+    async def ends(request: bytes) -> None:
+        async with byte_stream(server.place) as stream:
+            await stream.send_all(request)
+            await to_the_end(stream)
+
+    async with local(tmp_path) as server, trio.open_nursery() as nursery:
+        for request in IDLE.values():
+            nursery.start_soon(ends, request)
+
+
+@pytest.mark.slow
+async def test_a_slow_reader_sees_its_close_and_then_the_end(tmp_path: Path) -> None:
+    """It takes longer for what is due to it than the time in which it must take something."""
+    watch = {"query": "subscription{newIncidents{title description}}"}
+    async with (
+        local(tmp_path, limits__stall_timeout="1s") as server,
+        dialled(server.place, window=4096) as stream,
+        opened(server.ws) as client,
+    ):
+        assert not await shake(stream)
+        await stream.send_all(masked('{"type":"connection_init"}'))
+        await stream.send_all(
+            masked(json.dumps({"type": "subscribe", "id": "x", "payload": watch}))
+        )
+        while server.gateway.running().hub.seats < 1:
+            await client.ping()
+        for number in range(5):
+            await client.submit(f"t{number}", description="d" * 50_000)
+        await stream.send_all(masked('{"type":"connection_init"}'))
+        got = bytearray()
+        with trio.fail_after(PATIENCE):
+            while data := await stream.receive_some(4000):
+                got += data
+                rested = trio.current_time() + 0.08
+                while trio.current_time() < rested:
+                    await client.ping()
+        assert got.endswith(b"\x88\x22\x11\x4dToo many initialisation requests")
+        assert server.gateway.guard.stalled == 0
