@@ -1,0 +1,266 @@
+"""Follows the incidents of an Incident Manager, on the product's own Trio client.
+
+Events go to standard output, the log to standard error, both as lines of JSON. See README.md for
+the environment variables.
+"""
+
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Generic, TypedDict, TypeVar
+
+import msgspec
+import trio
+
+from incident_manager.http.client import (
+    Client,
+    ClientError,
+    ClientEvent,
+    Connected,
+    Disconnected,
+    Message,
+    OperationFailed,
+    Refused,
+    TokenRenewed,
+    TokenSource,
+    open_client,
+)
+
+# --- what is followed ----------------------------------------------------------------------------
+
+
+class Incident(TypedDict):
+    id: str
+    title: str
+    severity: str
+    state: str
+    source: str
+    assignees: list[str]
+    version: int
+    createdAt: str
+    updatedAt: str
+
+
+class IncidentUpdate(TypedDict):
+    updateType: str
+    incidentId: str | None
+    timestamp: str
+    changedFields: list[str]
+    actor: str | None
+    incident: Incident | None
+
+
+class IncidentStateChange(TypedDict):
+    incidentId: str
+    oldState: str
+    newState: str
+    changedBy: str
+    timestamp: str
+    incident: Incident
+
+
+class Alert(TypedDict):
+    id: str
+    externalId: str
+    source: str
+    title: str
+    severity: str
+    status: str
+    incidentId: str | None
+    receivedAt: str
+
+
+T = TypeVar("T")
+INCIDENT = "id title severity state source assignees version createdAt updatedAt"
+
+
+@dataclass(frozen=True)
+class Stream(Generic[T]):
+    """A subscription, and what becomes of its events: each is given once, in its order."""
+
+    name: str
+    kind: type[T]
+    query: str
+    handle: Callable[[str, str, T], None]
+    variables: dict[str, Any] | None = None
+
+    def read(self, message: Message) -> T:
+        """The event, of its type; raises ``msgspec.ValidationError`` where it is of another."""
+        return msgspec.convert((message.data or {})[self.name], self.kind)
+
+
+def show(stream: str, cursor: str, event: object) -> None:
+    """Your own code goes here, and one such function for each stream."""
+    print(json.dumps({"stream": stream, "cursor": cursor, "data": event}), flush=True)
+
+
+STREAMS: tuple[Stream[Any], ...] = (
+    Stream(
+        "criticalIncidents",
+        Incident,
+        f"subscription {{ criticalIncidents {{ {INCIDENT} }} }}",
+        show,
+    ),
+    Stream(
+        "incidentUpdates",
+        IncidentUpdate,
+        f"""subscription ($severities: [Severity!], $activeOnly: Boolean) {{
+            incidentUpdates(severities: $severities, activeOnly: $activeOnly) {{
+                updateType incidentId timestamp changedFields actor incident {{ {INCIDENT} }}
+            }}
+        }}""",
+        show,
+        {"severities": ["P0", "P1"], "activeOnly": True},
+    ),
+    Stream("newIncidents", Incident, f"subscription {{ newIncidents {{ {INCIDENT} }} }}", show),
+    Stream(
+        "incidentStateChanges",
+        IncidentStateChange,
+        f"""subscription {{
+            incidentStateChanges {{
+                incidentId oldState newState changedBy timestamp incident {{ {INCIDENT} }}
+            }}
+        }}""",
+        show,
+    ),
+    Stream(
+        "alerts",
+        Alert,
+        """subscription {
+            alerts { id externalId source title severity status incidentId receivedAt }
+        }""",
+        show,
+    ),
+)
+
+# --- the log -------------------------------------------------------------------------------------
+
+
+class JsonLines(logging.Formatter):
+    """An entry as one line: its time, level and message, and what is in ``fields``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return json.dumps(entry)
+
+
+logger = logging.getLogger("incidents")
+
+
+def log(level: int, message: str, **fields: object) -> None:
+    logger.log(level, message, extra={"fields": fields})
+
+
+def on_event(event: ClientEvent) -> None:
+    """What the client says of its connection, as it happens."""
+    match event:
+        case Connected(number=number, resumed=resumed):
+            log(logging.INFO, "connected", number=number, resumed=resumed)
+        case Disconnected(reason=reason, retry_in=retry_in) if reason.startswith("no token"):
+            log(logging.ERROR, "no token", reason=reason, retry_in=retry_in)
+        case Disconnected(code=code, reason=reason, retry_in=retry_in):
+            log(logging.WARNING, "disconnected", code=code, reason=reason, retry_in=retry_in)
+        case TokenRenewed(accepted=True, expires_at=expires_at):
+            log(logging.INFO, "token renewed", expires_at=expires_at)
+        case TokenRenewed(error=None):
+            log(logging.ERROR, "token rejected", expires_at=event.expires_at)
+        case TokenRenewed(error=error):
+            log(logging.ERROR, "no token", reason=repr(error))
+
+
+# --- the program ---------------------------------------------------------------------------------
+
+
+def token_source() -> TokenSource | None:
+    """A file is read anew at each connect and before the token in use runs out."""
+    if file := os.environ.get("AUTH_TOKEN_FILE"):
+        return Path(file).read_text
+    return os.environ.get("AUTH_TOKEN") or None
+
+
+async def follow(client: Client, stream: Stream[T], start: str) -> None:
+    """Follow one stream, for good, from after ``start``; the client resumes it by itself."""
+    async for message in client.subscribe(stream.query, stream.variables, cursor=start):
+        if message.gap is not None:  # what was known must be loaded anew
+            log(
+                logging.WARNING,
+                "gap",
+                stream=stream.name,
+                since=message.gap.since,
+                until=message.gap.until,
+            )
+        if message.errors:
+            log(
+                logging.ERROR,
+                "event with errors",
+                stream=stream.name,
+                cursor=message.cursor,
+                errors=list(message.errors),
+            )
+        if message.data is not None and message.cursor is not None:
+            stream.handle(stream.name, message.cursor, stream.read(message))
+
+
+async def run() -> None:
+    url = os.environ.get("WS_URL", "ws://localhost:8080/graphql/ws")
+    async with open_client(url, token_source(), on_event=on_event) as client:
+        # Where the journal is now: from there on nothing is missed.
+        start: str = (await client.execute("{ cursor }"))["cursor"]
+        async with trio.open_nursery() as nursery:
+            for stream in STREAMS:
+                nursery.start_soon(partial(follow, client, stream, start))
+            names = [stream.name for stream in STREAMS]
+            log(logging.INFO, "following", cursor=start, streams=names)
+
+
+async def stop_on_signal(scope: trio.CancelScope, ready: trio.Event) -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        ready.set()
+        async for number in signals:
+            log(logging.INFO, "stopped", signal=signal.Signals(number).name)
+            scope.cancel()
+            return
+
+
+async def main() -> None:
+    async with trio.open_nursery() as nursery:
+        ready = trio.Event()
+        nursery.start_soon(stop_on_signal, nursery.cancel_scope, ready)
+        await ready.wait()
+        await run()
+
+
+def gave_up(group: BaseExceptionGroup[ClientError]) -> int:
+    """The client raises where another try makes no sense. All streams end then, one says why."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    code = error.code if isinstance(error, Refused | OperationFailed) else None
+    log(logging.ERROR, "gave up", code=code, reason=str(error))
+    return 1
+
+
+if __name__ == "__main__":
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    status = 0
+    try:
+        trio.run(main)
+    except* ClientError as group:
+        status = gave_up(group)
+    sys.exit(status)

@@ -1,0 +1,269 @@
+"""Each example client through restarts, a cut network and tokens that run out: every event is had
+exactly once, and in order."""
+
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import trio
+
+from incident_manager.http.client import (
+    Backoff,
+    Client,
+    OperationFailed,
+    OutcomeUnknown,
+    open_client,
+)
+from system.client import PATIENCE, SUBMIT, alert_input
+from system.clients.follower import SECRET, Event, Follower, Token, following, said
+from system.clients.programs import PROGRAMS, Program
+from system.clients.proxy import Proxy, proxied
+from system.harness import ServerProcess, local, run
+
+pytestmark = pytest.mark.slow
+
+AT_ONCE = Backoff(first=0.01, most=0.05)
+CUT_SECONDS = 5
+END = "end"
+ACKNOWLEDGE = "mutation ($id: UUID!) { acknowledgeIncident(id: $id) { version } }"
+INCIDENT = "id title severity state version"
+STREAMS = {
+    "criticalIncidents": f"criticalIncidents {{ {INCIDENT} }}",
+    "incidentUpdates": (
+        "incidentUpdates(severities: [P0, P1], activeOnly: true)"
+        f" {{ updateType incidentId incident {{ {INCIDENT} }} }}"
+    ),
+    "newIncidents": f"newIncidents {{ {INCIDENT} }}",
+    "incidentStateChanges": (
+        f"incidentStateChanges {{ incidentId oldState newState incident {{ {INCIDENT} }} }}"
+    ),
+    "alerts": "alerts { id title severity status incidentId }",
+}
+"""What every client follows; here with the fields by which it is compared."""
+
+
+def each() -> list[object]:
+    return [
+        pytest.param(
+            program,
+            id=program.name,
+            marks=[] if program.needs is None else pytest.mark.component(program.needs),
+        )
+        for program in PROGRAMS
+    ]
+
+
+@pytest.fixture(scope="module")
+def built() -> dict[str, Sequence[str]]:
+    return {}
+
+
+@pytest.fixture(params=each())
+def command(request: pytest.FixtureRequest, built: dict[str, Sequence[str]]) -> Sequence[str]:
+    """How the client is started, when it is built."""
+    program: Program = request.param
+    if program.name not in built:
+        built[program.name] = program.build()
+    return built[program.name]
+
+
+class Feeder:
+    """Makes incidents, one after the other, whatever becomes of the server."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.made = 0
+
+    async def feed(self, count: int) -> None:
+        for _ in range(count):
+            await self.one(f"a{self.made}", f"P{self.made % 5}", acknowledge=self.made % 7 == 0)
+            self.made += 1
+
+    async def one(self, title: str, severity: str, *, acknowledge: bool) -> None:
+        with trio.fail_after(PATIENCE):
+            incident = await self._submit(alert_input(title, externalId=title, severity=severity))
+            if acknowledge:
+                await self._acknowledge(incident)
+
+    async def _submit(self, given: dict[str, object]) -> str:
+        while True:
+            try:
+                data = await self._client.execute(SUBMIT, {"input": given}, repeatable=True)
+            except OperationFailed as failed:
+                if failed.code != "SERVICE_UNAVAILABLE":
+                    raise
+            else:
+                found: str = data["submitAlert"]["incidentId"]
+                return found
+
+    async def _acknowledge(self, incident: str) -> None:
+        try:
+            await self._client.execute(ACKNOWLEDGE, {"id": incident})
+        except OutcomeUnknown:
+            pass  # it has happened or not: the journal knows
+        except OperationFailed as failed:
+            if failed.code != "SERVICE_UNAVAILABLE":
+                raise
+
+
+async def run_out(follower: Follower, token: Token, feeder: Feeder) -> None:
+    """Twice the token is renewed on the living connection; then there is none in time.
+
+    Each one outlives the renewal of the one before it, which is due a fifth before that ends.
+    """
+    for ttl in (10, 6):
+        token.give(ttl)
+        await feeder.feed(25)
+        await follower.says("token renewed")
+    token.take_away()
+    await feeder.feed(25)
+    await follower.says("disconnected", code=4403)
+    await feeder.feed(25)
+    await follower.says("no token")
+    token.give(3600)
+    await follower.says("connected")
+
+
+async def restart(server: ServerProcess, *, kill: bool) -> None:
+    if kill:
+        await server.kill()
+    else:
+        assert await server.stop() == 0
+    await server.start()
+
+
+async def cut(proxy: Proxy, follower: Follower) -> None:
+    """Five seconds in which nothing comes through, and nobody is told."""
+    proxy.cut()
+    with trio.move_on_after(CUT_SECONDS):
+        await follower.ended()
+    assert follower.running
+    assert proxy.swallowed
+    proxy.mend()
+
+
+async def replay(client: Client, stream: str, start: str) -> list[Event]:
+    """What the journal has of a stream, from a cursor to the incident that ends the test."""
+    found: list[Event] = []
+    with trio.fail_after(PATIENCE):
+        async for message in client.subscribe(
+            f"subscription {{ {STREAMS[stream]} }}", cursor=start
+        ):
+            assert message.cursor is not None
+            assert message.data is not None
+            assert message.gap is None
+            found.append(Event(stream, message.cursor, message.data[stream]))
+            if is_last(found[-1]):
+                break
+    return found
+
+
+def title(event: Event) -> str:
+    data = event.data
+    found = data.get("title") or data["incident"]["title"]
+    assert isinstance(found, str)
+    return found
+
+
+def is_last(event: Event) -> bool:
+    """The last incident makes two updates: it is created, and then acknowledged."""
+    version: int = event.data.get("incident", {"version": 2})["version"]
+    return title(event) == END and version == 2
+
+
+def bare(given: object, shown: object) -> object:
+    """Of what is given those fields that are shown."""
+    if isinstance(given, dict) and isinstance(shown, dict):
+        return {name: bare(given.get(name), value) for name, value in shown.items()}
+    return given
+
+
+async def drama(
+    server: ServerProcess, proxy: Proxy, client: Client, follower: Follower, token: Token
+) -> dict[str, list[Event]]:
+    """All that can happen to a client; what it must have had by then."""
+    feeder = Feeder(client)
+    start = (await follower.says("following"))["cursor"]
+    await run_out(follower, token, feeder)
+    for trouble in ("stop", "kill", "cut", "stop"):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(feeder.feed, 100)
+            await follower.has("newIncidents", feeder.made + 10)
+            if trouble == "cut":
+                nursery.start_soon(cut, proxy, follower)
+            else:
+                await restart(server, kill=trouble == "kill")
+        await follower.says("disconnected")
+        await follower.has("newIncidents", feeder.made)
+    await feeder.one(END, "P0", acknowledge=True)
+    expected = {stream: await replay(client, stream, start) for stream in STREAMS}
+    for stream, events in expected.items():
+        await follower.has(stream, len(events))
+    return expected
+
+
+async def test_every_event_once_and_in_order(command: Sequence[str], tmp_path: Path) -> None:
+    async with (
+        run(tmp_path, auth__jwt_secret=SECRET) as server,
+        proxied(server.place.port) as proxy,
+    ):
+        token = Token(tmp_path / "token")
+        token.give(8)  # long enough for the start of an interpreter
+        async with (
+            open_client(server.place.ws, lambda: token.issue(3600), backoff=AT_ONCE) as client,
+            following(command, proxy.ws, AUTH_TOKEN_FILE=token.path) as follower,
+        ):
+            expected = await drama(server, proxy, client, follower, token)
+            assert await follower.stop() == 0
+    assert [title(event) for event in follower.of("newIncidents")] == [
+        *(f"a{number}" for number in range(500)),
+        END,
+    ]
+    for stream, events in expected.items():
+        seen = follower.of(stream)
+        assert [event.cursor for event in seen] == [event.cursor for event in events], stream
+        for one, other in zip(seen, events, strict=True):
+            assert bare(one.data, other.data) == other.data, stream
+    assert "gap" not in {said(entry) for entry in follower.log}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+async def test_it_ends_well_on_a_signal(
+    command: Sequence[str], tmp_path: Path, number: signal.Signals
+) -> None:
+    """In the open mode, with no token at all."""
+    async with local(tmp_path) as server, following(command, server.ws) as follower:
+        await follower.says("following")
+        assert await follower.stop(number) == 0
+        await follower.says("stopped")
+
+
+async def test_it_ends_well_where_there_is_no_server(command: Sequence[str]) -> None:
+    async with (
+        proxied(1) as proxy,  # nobody serves on port 1
+        following(command, proxy.ws, AUTH_TOKEN="of no use") as follower,
+    ):
+        await follower.says("disconnected")
+        await follower.says("disconnected")
+        assert await follower.stop() == 0
+
+
+async def test_it_gives_up_where_its_token_is_refused_again(
+    command: Sequence[str], tmp_path: Path
+) -> None:
+    async with (
+        local(tmp_path, auth__jwt_secret=SECRET) as server,
+        following(command, server.ws, AUTH_TOKEN="nonsense") as follower,
+    ):
+        assert await follower.ended() == 1
+        assert (await follower.says("gave up"))["code"] == 4403
+
+
+async def test_it_gives_up_where_the_path_is_wrong(command: Sequence[str], tmp_path: Path) -> None:
+    async with (
+        local(tmp_path) as server,
+        following(command, server.ws.replace("/ws", "/nothing")) as follower,
+    ):
+        assert await follower.ended() == 1
+        await follower.says("gave up")
