@@ -27,6 +27,7 @@ from incident_manager.http.cors import Cors
 from incident_manager.http.counters import Counters
 from incident_manager.http.held import Held
 from incident_manager.http.ingest.privacy import Privacy
+from incident_manager.http.logs import Redactor
 from incident_manager.http.quotas import Allowance, Quotas
 from incident_manager.http.rates import RateLimited
 from incident_manager.http.settings import Settings
@@ -70,6 +71,10 @@ def _quotas(gateway: "Gateway") -> Quotas:
     return Quotas(gateway.settings.limits.requests_per_minute, gateway.guard.trusted)
 
 
+def _redactor(gateway: "Gateway") -> Redactor:
+    return Redactor(gateway.settings.secrets())
+
+
 def _cors(gateway: "Gateway") -> Cors:
     return Cors.of(gateway.settings.server.cors_origins)
 
@@ -86,6 +91,8 @@ class Gateway:
     settings: Settings
     authenticator: Authenticator
     preparer: Preparer = field(default=Factory(_preparer, takes_self=True))
+    redactor: Redactor = field(default=Factory(_redactor, takes_self=True))
+    """Takes credentials out of what failures say."""
     privacy: Privacy = field(default=Factory(_privacy, takes_self=True))
     """What of commands is not let in."""
     phase: Phase = Phase.RECOVERING
@@ -115,6 +122,8 @@ class Gateway:
     quotas: Quotas = field(default=Factory(_quotas, takes_self=True))
     """How much everyone has asked."""
     started_at: float = field(factory=trio.current_time)
+    keys_changed: trio.Event = field(factory=trio.Event)
+    """Set, and another one put in its place, when API keys were changed."""
     serial: int = 0
 
     def running(self) -> System:

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 
+from incident_manager.http.logs import Redactor
 from incident_manager.schema.scalars import write_datetime
 from incident_manager.supervision import Failure, NodeSnapshot
 
 __all__ = ["node_view", "time_view"]
 
 
-def node_view(node: NodeSnapshot) -> dict[str, object]:
-    """An actor with its children.
+def node_view(node: NodeSnapshot, redactor: Redactor) -> dict[str, object]:
+    """An actor with its children; ``redactor`` takes credentials out of what failures say.
 
     ``mailbox`` is None for one that has none, ``messages_handled`` for one that counts none;
     ``stats`` are all figures of its own, by kind (peer, seats, ...).
@@ -29,11 +30,11 @@ def node_view(node: NodeSnapshot) -> dict[str, object]:
         "overrun": node.overrun,
         "mailbox": _mailbox(stats),
         "messages_handled": stats.get("messages_handled"),
-        "last_failure": None if node.last_failure is None else _failure(node.last_failure),
+        "last_failure": _failure(node.last_failure, redactor),
         "stats": stats,
         "child_count": node.child_count,
         "counts": node.counts,
-        "children": [node_view(child) for child in node.children],
+        "children": [node_view(child, redactor) for child in node.children],
         "omitted": node.omitted,
     }
 
@@ -48,11 +49,13 @@ def _mailbox(stats: Mapping[str, object]) -> dict[str, object] | None:
     }
 
 
-def _failure(failure: Failure) -> dict[str, object]:
+def _failure(failure: Failure | None, redactor: Redactor) -> dict[str, object] | None:
+    if failure is None:
+        return None
     return {
         "actor": failure.child,
         "type": failure.type,
-        "message": failure.message,
+        "message": redactor.text(failure.message),
         "when": time_view(failure.when),
     }
 

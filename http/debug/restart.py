@@ -90,6 +90,7 @@ async def _restart(system: System, node: Node) -> int:
 
 def _view(system: System, actor_id: str) -> dict[str, object] | None:
     try:
-        return node_view(system.tree.snapshot(node_id=actor_id, limit=0).root)
+        shot = system.tree.snapshot(node_id=actor_id, limit=0)
+        return node_view(shot.root, gateway().redactor)
     except KeyError:
         return None  # a connection that was quick to leave

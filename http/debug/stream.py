@@ -8,6 +8,7 @@ import trio
 
 from incident_manager.http.debug.picture import node_view
 from incident_manager.http.gateway import Gateway
+from incident_manager.http.principal import ANONYMOUS, Principal
 from incident_manager.supervision import Change, ChangeKind, Tree, Watch
 
 __all__ = ["changes", "event"]
@@ -29,6 +30,7 @@ async def changes(
     actor_id: str | None,
     picture: Callable[[], object],
     until: float,
+    who: Principal = ANONYMOUS,
 ) -> AsyncGenerator[bytes, None]:
     """First the ``picture`` (``snapshot``), then ``added``, ``changed`` and ``removed`` actors.
 
@@ -36,13 +38,13 @@ async def changes(
 
     A reader that is slower than the tree gets each actor's latest state, and a new ``snapshot``
     where too much has changed. The last event is ``end``, with the reason: the server stops or has
-    failed, or Trio's clock has come to ``until``.
+    failed, Trio's clock has come to ``until``, or the API key of ``who`` is not good any more.
     """
     async with tree.watch() as watch:
         yield event("snapshot", picture())
         while True:
             first = await _next(gateway, watch, until)
-            reason = _end(gateway, until)
+            reason = _end(gateway, until, who)
             if reason is not None:
                 yield event("end", {"reason": reason})
                 return
@@ -56,7 +58,8 @@ async def changes(
             if any(each.kind is ChangeKind.RESYNC for each in lot):
                 yield event("snapshot", picture())
             else:
-                told = b"".join(_told(each) for each in lot if _is_under(actor_id, each.id))
+                mine = (each for each in lot if _is_under(actor_id, each.id))
+                told = b"".join(_told(gateway, each) for each in mine)
                 if told:
                     yield told
 
@@ -65,16 +68,18 @@ def _is_under(actor_id: str | None, changed: str) -> bool:
     return actor_id is None or f"{changed}.".startswith(f"{actor_id}.")
 
 
-def _told(change: Change) -> bytes:
-    actor = None if change.node is None else node_view(change.node)
+def _told(gateway: Gateway, change: Change) -> bytes:
+    actor = None if change.node is None else node_view(change.node, gateway.redactor)
     return event(change.kind.value, {"id": change.id, "actor": actor})
 
 
-def _end(gateway: Gateway, until: float) -> str | None:
+def _end(gateway: Gateway, until: float, who: Principal) -> str | None:
     if gateway.draining.is_set():
         return "draining"
     if gateway.ended.is_set():
         return "failed"
+    if gateway.authenticator.revoked(who):
+        return "revoked"
     return "expired" if trio.current_time() >= until else None
 
 
@@ -82,7 +87,7 @@ async def _next(gateway: Gateway, watch: Watch, until: float) -> Change | None:
     """The next change; None when it is time to say something else."""
     found: Change | None = None
     async with trio.open_nursery() as nursery:
-        for sign in (gateway.draining, gateway.ended):
+        for sign in (gateway.draining, gateway.ended, gateway.keys_changed):
             nursery.start_soon(_stop_at, sign, nursery.cancel_scope)
         with trio.move_on_at(min(until, trio.current_time() + _ALIVE)):
             found = await anext(watch)

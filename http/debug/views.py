@@ -16,6 +16,7 @@ from incident_manager.http.debug.census import Census, take_census
 from incident_manager.http.debug.page import shell
 from incident_manager.http.debug.picture import node_view, time_view
 from incident_manager.http.debug.stream import changes
+from incident_manager.http.logs import Redactor
 from incident_manager.http.replies import json_reply
 from incident_manager.http.rest.filters import Parameters, read_int
 from incident_manager.http.serving import caller, gateway
@@ -53,7 +54,7 @@ async def _answer(actor_id: str | None) -> TrioResponse:
     census = await _census(system, asked)
     if asked.finds:
         return json_reply(_found(system.tree, asked, census))
-    view = asked.picture(system.tree)
+    view = asked.picture(system.tree, gateway().redactor)
     if census is not None:
         view["connections"] = census.view()
     return json_reply(view)
@@ -95,7 +96,7 @@ class _Asked:
         """Certain connections are looked for."""
         return self.peer is not None or self.principal is not None
 
-    def picture(self, tree: Tree) -> dict[str, object]:
+    def picture(self, tree: Tree, redactor: Redactor) -> dict[str, object]:
         """The tree, or the actor and what is under it. NOT_FOUND where there is no such actor."""
         try:
             taken = tree.snapshot(limit=self.limit, node_id=self.actor_id, offset=self.offset)
@@ -103,7 +104,7 @@ class _Asked:
             message = f"There is no actor {self.actor_id}."
             raise Refused(ErrorCode.NOT_FOUND, message, "id") from None
         name = "root" if self.actor_id is None else "actor"
-        return {"taken_at": time_view(taken.taken_wall), name: node_view(taken.root)}
+        return {"taken_at": time_view(taken.taken_wall), name: node_view(taken.root, redactor)}
 
 
 def _within(number: int, most: int | None) -> int:
@@ -127,18 +128,19 @@ def _found(tree: Tree, asked: _Asked, census: Census | None) -> dict[str, object
         "taken_at": time_view(tree.wall()),
         "connections": census.view(),
         "found": len(census.found),
-        "actors": [node_view(node) for node in nodes],
+        "actors": [node_view(node, gateway().redactor) for node in nodes],
         "omitted": len(census.found) - len(nodes),
     }
 
 
 def _stream(tree: Tree, asked: _Asked, who: Principal) -> TrioResponse:
-    asked.picture(tree)  # one that is not there is said before the stream begins
+    redactor = gateway().redactor
+    asked.picture(tree, redactor)  # one that is not there is said before the stream begins
     until = float("inf")
     if who.expires_at is not None:
         until = trio.current_time() + who.expires_at - time.time()
-    picture: Callable[[], object] = lambda: asked.picture(tree)  # noqa: E731
-    body = changes(gateway(), tree, asked.actor_id, picture, until)
+    picture: Callable[[], object] = lambda: asked.picture(tree, redactor)  # noqa: E731
+    body = changes(gateway(), tree, asked.actor_id, picture, until, who)
     response = TrioResponse(body, content_type="text/event-stream; charset=utf-8")
     response.timeout = None
     return response
