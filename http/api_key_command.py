@@ -13,7 +13,7 @@ from incident_manager.actors.roles import Role
 from incident_manager.http.api_key_file import read_keys, rewriting
 from incident_manager.http.api_keys import ApiKey, new_key, read_entries
 from incident_manager.http.config import SettingsError, parse_duration, process_settings
-from incident_manager.http.principal import LAST_INSTANT
+from incident_manager.http.principal import LAST_INSTANT, can_confine
 from incident_manager.http.settings import Settings
 
 __all__ = ["api_key"]
@@ -169,4 +169,6 @@ def _pairs(given: Sequence[str]) -> Mapping[str, str]:
         if not sign or not label or label in pairs:
             raise SettingsError(f"--selector: {text!r} is not LABEL=VALUE, or is given twice")
         pairs[label] = value
+    if not can_confine(pairs):
+        raise SettingsError("--selector: nothing can bear these labels: too long, or too many")
     return pairs

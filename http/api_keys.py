@@ -20,7 +20,7 @@ from attrs import evolve, field, frozen
 
 from incident_manager.actors.errors import ErrorCode
 from incident_manager.actors.roles import Role
-from incident_manager.http.principal import Principal, refuse
+from incident_manager.http.principal import Principal, can_confine, refuse
 
 __all__ = ["ApiKey", "ApiKeys", "check_name", "new_key", "read_entries", "read_entry"]
 
@@ -129,6 +129,8 @@ def read_entry(name: str, entry: str) -> ApiKey:
         if not label or not sign or unquote(label) in selectors:
             raise ValueError(f"has for {name!r} a word that is no label=value, or is twice there")
         selectors[unquote(label)] = unquote(value)
+    if not can_confine(selectors):
+        raise ValueError(f"has for {name!r} labels that nothing can bear: too long, or too many")
     return evolve(key, selectors=MappingProxyType(selectors))
 
 

@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 from incident_manager.actors.errors import ErrorCode
 from incident_manager.actors.roles import Role
-from incident_manager.http.principal import Principal, refuse
+from incident_manager.http.principal import Principal, can_confine, refuse
 from incident_manager.http.sections import AuthSettings
 
 __all__ = ["ClaimRules"]
@@ -101,4 +101,6 @@ def _selectors(claims: Mapping[str, Any]) -> Mapping[str, str]:
         return MappingProxyType({})
     if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
         refuse(ErrorCode.UNAUTHORIZED, "The token's selectors are not a map of strings.")
+    if not can_confine(given):
+        refuse(ErrorCode.UNAUTHORIZED, "The token's selectors are not labels that anything can bear.")
     return MappingProxyType(given)

@@ -64,7 +64,9 @@ async def close_connections(gateway: Gateway, window: float) -> None:
 
 
 def close_revoked(gateway: Gateway) -> None:
-    """Close the WebSockets whose API key is not good any more."""
+    """End what is held open by an API key that is not good any more."""
+    gateway.keys_changed.set()
+    gateway.keys_changed = trio.Event()
     for connection in list(gateway.connections):
         connection.recheck()
 
@@ -268,14 +270,19 @@ class Connection:
             return
         except AuthError as refused:
             _log.info("connection refused", extra={"peer": self._peer, "code": refused.code.value})
-            self._gateway.sign_in_refused(host, refused)
-            if refused.code is ErrorCode.UNAUTHORIZED:
-                quotas.sign_in_failed(host, trio.current_time())
+            self._refused(refused)
             self.end(CloseCode.FORBIDDEN)
             return
         ack = self._protocol.ack()
         if ack is not None:
             self._outbox.write(ack)
+
+    def _refused(self, refusal: AuthError) -> None:
+        """Count it: for the audit, and against whoever tries."""
+        host = self._operations.host
+        self._gateway.sign_in_refused(host, refusal)
+        if refusal.code is ErrorCode.UNAUTHORIZED:
+            self._gateway.quotas.sign_in_failed(host, trio.current_time())
 
     async def _ping(self, payload: Mapping[str, object] | None) -> None:
         authorization = None if payload is None else payload.get("authorization")
@@ -283,10 +290,15 @@ class Connection:
             self._outbox.write(self._protocol.pong(payload))
             return
         answer = "accepted"
+        host, quotas = self._operations.host, self._gateway.quotas
         try:
+            quotas.check_sign_in(host, trio.current_time())
             shown = Credentials(authorization if isinstance(authorization, str) else "")
             self._principal = await self._gateway.authenticator.renew(self._principal, shown)
-        except (AuthError, Unavailable):
+        except AuthError as refused:
+            answer = "rejected"
+            self._refused(refused)
+        except (RateLimited, Unavailable):
             answer = "rejected"
         until = self._principal.expires_at
         expires = None if until is None else _rfc3339(until)

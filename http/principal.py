@@ -7,9 +7,18 @@ from typing import Final, NoReturn
 from attrs import field, frozen
 
 from incident_manager.actors.errors import ErrorCode, Refused
+from incident_manager.actors.limits import LIMITS
 from incident_manager.actors.roles import Role
 
-__all__ = ["ANONYMOUS", "LAST_INSTANT", "AuthError", "Principal", "UnknownKeyError", "refuse"]
+__all__ = [
+    "ANONYMOUS",
+    "LAST_INSTANT",
+    "AuthError",
+    "Principal",
+    "UnknownKeyError",
+    "can_confine",
+    "refuse",
+]
 
 LAST_INSTANT: Final = 253_402_300_799
 """The end of the year 9999 (seconds of the Unix epoch): a date every client can write down."""
@@ -56,6 +65,18 @@ class Principal:
 
 ANONYMOUS: Final = Principal(name="anonymous", role=Role.ADMIN, anonymous=True)
 """Everybody, in open mode."""
+
+
+def can_confine(labels: Mapping[str, str]) -> bool:
+    """Whether something can bear these labels: who is confined by others could do nothing, and
+    what they send in could not be kept.
+    """
+    _, limit = LIMITS["labels"]
+    try:
+        limit("selectors", labels)
+    except Refused:
+        return False
+    return True
 
 
 def refuse(code: ErrorCode, message: str) -> NoReturn:

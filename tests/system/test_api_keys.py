@@ -90,6 +90,28 @@ async def test_a_key_lives_and_ends_while_the_server_runs(tmp_path: Path) -> Non
             assert (await closed(client))[0] == 4403
 
 
+async def test_a_stream_of_the_actor_tree_ends_with_its_key(tmp_path: Path) -> None:
+    file = tmp_path / "keys.toml"
+    with rewriting(file) as keys:
+        text, keys["ops"] = new_key("ops", Role.ADMIN)
+        _, keys["other"] = new_key("other", Role.VIEWER)
+    async with (
+        local(tmp_path, auth__api_keys_file=file) as server,
+        httpx.AsyncClient(headers={"x-api-key": text}, timeout=PATIENCE) as http,
+        http.stream("GET", f"{server.http}/debug/actors?watch") as response,
+    ):
+        lines = response.aiter_lines()
+        assert await anext(lines) == "event: snapshot"
+        # Only a key that is its own ends it.
+        for name in ("other", "ops"):
+            with rewriting(file) as keys:
+                del keys[name]
+            server.gateway.authenticator.reload()
+        with trio.fail_after(PATIENCE):
+            said = [line async for line in lines]
+        assert said[-3:-1] == ["event: end", 'data: {"reason":"revoked"}']
+
+
 async def test_the_payload_counts_before_the_headers(tmp_path: Path) -> None:
     good, key = new_key("ci", Role.VIEWER)
     async with (

@@ -69,6 +69,7 @@ def test_without_a_file_the_line_for_the_settings_is_shown(shell: Shell) -> None
         (["create", "a", "--role", "VIEWER", "--expires", "2001-01-01"], "not in the future"),
         (["create", "a", "--role", "VIEWER", "--expires", "0"], "not in the future"),
         (["create", "a", "--role", "VIEWER", "--selector", "x"], "--selector: 'x' is not"),
+        (["create", "a", "--role", "VIEWER", "--selector", " =1"], "--selector: nothing can bear"),
         (
             ["create", "a", "--role", "VIEWER", "--selector", "x=1", "--selector", "x=2"],
             "is given twice",

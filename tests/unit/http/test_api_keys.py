@@ -16,7 +16,11 @@ HASH = "sha256:" + "0" * 64
     st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,62}[A-Za-z0-9])?", fullmatch=True),
     st.sampled_from(Role),
     st.none() | st.integers(1, LAST_INSTANT),
-    st.dictionaries(st.text(min_size=1), st.text(), max_size=3),
+    st.dictionaries(
+        st.text(st.characters(exclude_characters="\0"), min_size=1).filter(str.strip),
+        st.text(st.characters(exclude_characters="\0")),
+        max_size=3,
+    ),
 )
 def test_what_is_written_is_read(
     name: str, role: Role, expires_at: int | None, selectors: dict[str, str]

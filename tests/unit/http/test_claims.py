@@ -2,6 +2,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from incident_manager.actors.errors import ErrorCode
 from incident_manager.actors.roles import Role
 from incident_manager.http.claims import ClaimRules
 from incident_manager.http.principal import AuthError, Principal
@@ -57,3 +58,22 @@ def test_a_principal() -> None:
     )
     with pytest.raises(AuthError, match="bears no role"):
         ClaimRules().principal({"sub": "ann", "exp": 7})
+
+
+@pytest.mark.parametrize(
+    "selectors",
+    [
+        {"tenant": "\ud800"},
+        {"\ud800": "acme"},
+        {"tenant": "\0"},
+        {"": ""},
+        {"t" * 129: ""},
+        {"tenant": "a" * 1025},
+        {f"t{number}": "" for number in range(65)},
+    ],
+)
+def test_selectors_that_nothing_can_bear(selectors: Mapping[str, str]) -> None:
+    claims = {"sub": "ann", "exp": 7, "role": "viewer", "selectors": selectors}
+    with pytest.raises(AuthError, match="not labels") as caught:
+        ClaimRules().principal(claims)
+    assert caught.value.code is ErrorCode.UNAUTHORIZED
