@@ -102,5 +102,5 @@ def _selectors(claims: Mapping[str, Any]) -> Mapping[str, str]:
     if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
         refuse(ErrorCode.UNAUTHORIZED, "The token's selectors are not a map of strings.")
     if not can_confine(given):
-        refuse(ErrorCode.UNAUTHORIZED, "The token's selectors are not labels that anything can bear.")
+        refuse(ErrorCode.UNAUTHORIZED, "The token's selectors are not labels that can be borne.")
     return MappingProxyType(given)
