@@ -238,14 +238,18 @@ class BoundedWebSocket(WSStream):
 
     def is_slow(self) -> bool:
         """Whether its client takes what is sent, or what it has sent is not being read."""
-        lane, server = self._lane, self._server()
-        if self.busy or lane is None or lane.size:
+        lane, server = self._lane, self._connection()
+        if self.busy or lane is None:
             return True
+        waits = lane.size
         if server is None:
-            return False
-        before, self._outstanding = self._outstanding, server.socket.outstanding()
-        left = self._outstanding
-        return server.socket.unread() > 0 or bool(left and (before is None or left < before))
+            return waits > 0
+        if lane is not server.wire:  # HTTP/2: what its windows have let go waits there
+            waits += server.wire.size
+        left = waits + (server.socket.outstanding() or 0)
+        before, self._outstanding = self._outstanding, left
+        taken = left > 0 if before is None else left < before  # the ping came after all of it
+        return waits > 0 or server.socket.unread() > 0 or taken
 
     def cut_off(self) -> None:
         """Close the connection, or the stream of HTTP/2, as it is."""
@@ -257,10 +261,14 @@ class BoundedWebSocket(WSStream):
 
     def _server(self) -> GuardedServer | None:
         """The connection, where it has this WebSocket alone."""
+        alone = isinstance(getattr(self.send, "__self__", None), H11Protocol)
+        return self._connection() if alone else None
+
+    def _connection(self) -> GuardedServer | None:
+        """The connection that this WebSocket is on."""
         protocol = getattr(self.send, "__self__", None)
         server = getattr(getattr(protocol, "send", None), "__self__", None)
-        alone = isinstance(protocol, H11Protocol) and isinstance(server, GuardedServer)
-        return server if alone else None
+        return server if isinstance(server, GuardedServer) else None
 
 
 def _ascii(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:

@@ -5,12 +5,14 @@ from pathlib import Path
 import trio
 from h2.events import StreamReset
 from wsproto.connection import Connection, ConnectionType
-from wsproto.events import Ping
+from wsproto.events import Ping, TextMessage
 
-from system.client import PATIENCE, opened
+from system.client import PATIENCE, Client, opened
 from system.h2_client import multiplexed
 from system.harness import local
+from system.readers import SocketStream, dialled
 from system.rude import masked, shaken
+from system.wires import Http2Wire
 
 AGREED = b"Sec-WebSocket-Protocol: graphql-transport-ws\r\n"
 
@@ -71,3 +73,51 @@ async def test_a_stream_of_http2_that_answers_nothing_is_reset(tmp_path: Path) -
         assert server.gateway.guard.pulse.silent == 1
         status, _ = await http2.get("/health/live")
         assert status == 200
+
+
+class Unhurried:
+    """A connection that is read 2,000 bytes at a time, with a rest after each."""
+
+    def __init__(self, stream: SocketStream, client: Client) -> None:
+        self._stream = stream
+        self._client = client
+        self.send_all = stream.send_all
+
+    async def receive_some(self) -> bytes | bytearray:
+        data = await self._stream.receive_some(2000)
+        rested = trio.current_time() + 0.02
+        while trio.current_time() < rested:
+            await self._client.ping()
+        return data
+
+
+async def test_who_is_slow_on_http2_is_not_taken_for_gone(tmp_path: Path) -> None:
+    """What waits below its window, before the ping, takes longer than it has for the answer."""
+    query = "subscription{newIncidents{description}}"
+    watch = f'{{"type":"subscribe","id":"x","payload":{{"query":"{query}"}}}}'
+    settings = {"server__ping_interval": "50ms", "server__pong_timeout": "250ms"}
+    async with (
+        local(tmp_path, **settings) as server,
+        opened(server.ws) as client,
+        dialled(server.place, window=4096) as stream,
+    ):
+        wire = Http2Wire(Unhurried(stream, client))  # type: ignore[arg-type]
+        await wire.begin()
+        await wire.send_all(masked('{"type":"connection_init"}') + masked(watch))
+        while server.gateway.running().hub.seats < 1:
+            await client.ping()
+        await client.submit("large", description="d" * 60_000)
+        frames = Connection(ConnectionType.CLIENT)
+        size, answered = 0, 0
+        with trio.fail_after(PATIENCE):
+            while size < 60_000 or not answered:
+                data = await wire.receive_some()
+                assert data, "it is cut off"
+                frames.receive_data(data)
+                for event in frames.events():
+                    if isinstance(event, Ping):
+                        await wire.send_all(frames.send(event.response()))
+                        answered += size >= 60_000
+                    elif isinstance(event, TextMessage):
+                        size += len(event.data)
+        assert server.gateway.guard.pulse.silent == 0
