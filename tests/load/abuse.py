@@ -2,7 +2,8 @@
 
 Each is done again and again, each time on a new connection, for some seconds. The other client is
 a process of its own (``load.asker``). Where there are two cores, it and the attacker share one and
-the server has the other: what the other client then waits for is the server.
+the server has the other. The first rows are for comparison: an attacker that takes the other
+client's core and sends nothing, and a client that behaves and asks as fast as it can.
 """
 
 import os
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -38,14 +39,19 @@ _CALM: Final = 2.0  # seconds of nothing before each abuse, which are measured t
 _WARM: Final = 3.0  # seconds in which everything is loaded and called once
 _MIB: Final = 2**20
 
+# Frames sent (None: very few), and what came of it.
+Once = Callable[[ServerProcess], Awaitable[tuple[int | None, str]]]
+
 
 @frozen
 class Row:
-    """What one abuse has done: memory in bytes; what the other client saw, in milliseconds."""
+    """What one abuse has done, so many times with so many frames each (None: very few); memory in
+    bytes; what the other client saw, in milliseconds.
+    """
 
     name: str
-    connections: int
-    frames: int
+    times: int
+    frames: int | None
     answers: tuple[str, ...]
     memory_before: int
     memory_after: int
@@ -86,26 +92,60 @@ def asking(port: int, file: Path) -> Iterator[None]:
             process.kill()
 
 
-async def measure(abuse: Abuse, server: ServerProcess, asked: Path, seconds: float) -> Row:
-    """Do it for so long. Raises AssertionError where the server ends it in another way."""
-    calm = time.monotonic()
-    await trio.sleep(_CALM)
-    began, memory = time.monotonic(), resident(server)
-    connections = frames = 0
-    answers: set[str] = set()
-    while time.monotonic() < began + seconds:
+def abusing(abuse: Abuse) -> Once:
+    """An abuse, which must end as it should: else AssertionError."""
+
+    async def once(server: ServerProcess) -> tuple[int | None, str]:
         async with rude_h2(server.place) as rude:
             sent = await abuse.do(rude)
             code = await rude.end()
         assert code in abuse.ends, (abuse.name, code)
-        connections += 1
-        frames += sent if isinstance(sent, int) else 0
-        answers.add("the connection ends" if code is None else ErrorCodes(code).name)
+        frames = sent if isinstance(sent, int) else None
+        return frames, "the connection ends" if code is None else ErrorCodes(code).name
+
+    return once
+
+
+async def _computes(server: ServerProcess) -> tuple[int | None, str]:
+    sum(range(100_000))
+    await trio.lowlevel.checkpoint()
+    return 0, "it sends nothing"
+
+
+async def _behaves(server: ServerProcess) -> tuple[int | None, str]:
+    async with rude_h2(server.place) as client:
+        numbers = range(1, 201, 2)
+        for number in numbers:
+            await client.send(client.headers(number))
+            assert await client.status(number) == "200"
+    return len(numbers), "each was answered"
+
+
+_COMPARED: Final = (
+    ("(an attacker that only computes)", _computes),
+    ("(a client that behaves)", _behaves),
+)
+
+
+async def measure(name: str, once: Once, server: ServerProcess, asked: Path, seconds: float) -> Row:
+    """Do it again and again for so long."""
+    calm = time.monotonic()
+    await trio.sleep(_CALM)
+    began, memory = time.monotonic(), resident(server)
+    times = frames = 0
+    few = False
+    answers: set[str] = set()
+    while time.monotonic() < began + seconds:
+        sent, answer = await once(server)
+        times += 1
+        frames += sent or 0
+        few = sent is None
+        answers.add(answer)
     ended, found = time.monotonic(), asker.read_asked(asked)
     return Row(
-        abuse.name,
-        connections,
-        frames,
+        name,
+        times,
+        None if few else frames // times,
         tuple(sorted(answers)),
         memory,
         resident(server),
@@ -123,12 +163,10 @@ async def attack(abuses: Sequence[Abuse], seconds: float, console: Console) -> F
             with asking(server.place.port, file):
                 await trio.sleep(_WARM)
                 for abuse in ABUSES:
-                    async with rude_h2(server.place) as rude:
-                        await abuse.do(rude)
-                        await rude.end()
+                    await abusing(abuse)(server)
                 rows = []
-                for abuse in abuses:
-                    rows.append(await measure(abuse, server, file, seconds))
+                for name, once in (*_COMPARED, *((each.name, abusing(each)) for each in abuses)):
+                    rows.append(await measure(name, once, server, file, seconds))
                     console.print(_line(rows[-1]), soft_wrap=True)
             complaints = server.complaints()
             assert complaints == [], complaints
@@ -137,11 +175,10 @@ async def attack(abuses: Sequence[Abuse], seconds: float, console: Console) -> F
 
 
 def _line(row: Row) -> str:
-    each = row.frames // row.connections
     cells = (
         row.name,
-        f"{row.connections:,}",
-        f"{each:,}" if each else "a few",
+        f"{row.times:,}",
+        "a few" if row.frames is None else f"{row.frames:,}",
         ", ".join(row.answers),
         f"{row.memory_before / _MIB:.0f} → {row.memory_after / _MIB:.0f}",
         row.other_before,
@@ -164,7 +201,7 @@ def table(figures: Figures) -> str:
             f"`make abuse` on {time.strftime('%Y-%m-%d')}: {figures.seconds:g} seconds each, "
             f"{where}. {cores} {load}.",
             "",
-            "| Abuse | connections | frames on each | how the server ended it "
+            "| Abuse | times | frames each time | how the server ended it "
             "| server's memory, MB | another client before, p50 / p99 ms | during it |",
             "| --- | ---: | ---: | --- | ---: | ---: | ---: |",
             *map(_line, figures.rows),
