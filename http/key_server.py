@@ -89,5 +89,5 @@ async def _get(client: httpx.AsyncClient, url: str) -> Answer:
             if reading.cancelled_caught or len(body) > MOST_BYTES:
                 raise KeyServerError(f"its answer is longer than {MOST_BYTES} bytes")
             return Answer(bytes(body), max_age(response.headers.get("Cache-Control")))
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # a name that is no name
         raise KeyServerError(f"it does not answer ({type(error).__name__})") from error

@@ -108,6 +108,8 @@ def migrate(path: Path, steps: Migrations, found: int, *, busy_timeout: float = 
     draft.unlink(missing_ok=True)
     with translated(str(path)), closing(connect(path, busy_timeout=busy_timeout)) as connection:
         try:
+            draft.touch(mode=0o600)
+            draft.chmod(path.stat().st_mode & 0o777)  # who may not read the one may not the other
             with closing(sqlite3.connect(draft)) as target:
                 connection.backup(target)
             put(draft, copy)

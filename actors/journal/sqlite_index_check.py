@@ -13,9 +13,14 @@ from incident_manager.actors.journal.facets import alert_rows, incident_rows
 from incident_manager.actors.journal.words import mark, searched
 from incident_manager.actors.model import Incident
 
-__all__ = ["indexes"]
+__all__ = ["indexes", "marks"]
 
 _COLUMNS = ("title", "rest", "marks")
+
+_BORNE = """SELECT mark(label.key, label.value), offset
+        FROM events, json_each(body, '$.incident.labels') AS label
+    UNION SELECT mark(label.key, label.value), offset
+        FROM events, json_each(body, '$.alert.labels') AS label"""
 
 
 @define
@@ -90,3 +95,11 @@ def _search(connection: sqlite3.Connection, expected: _Sum) -> Iterator[str]:
             f"search: its index of {found.number} words is not that of the {expected.number} that"
             " incidents have"
         )
+
+
+def marks(connection: sqlite3.Connection) -> Iterator[str]:
+    """By what the confined find events, against the labels that these bear."""
+    borne, kept = f"SELECT * FROM ({_BORNE})", "SELECT mark, offset FROM event_marks"  # noqa: S608  # nosec B608
+    for one, other, what in ((borne, kept, "is missing"), (kept, borne, "is of no label")):
+        for _, offset in connection.execute(f"{one} EXCEPT {other} LIMIT 10"):
+            yield f"event_marks: a mark of event {offset} {what}"

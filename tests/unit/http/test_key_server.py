@@ -1,6 +1,8 @@
+import httpx
 import pytest
 
-from incident_manager.http.key_server import max_age
+from incident_manager.http.key_server import KeyServerError, fetch_keys, max_age
+from incident_manager.http.trust import KeySource, TokenTrust
 
 
 @pytest.mark.parametrize(
@@ -22,3 +24,11 @@ from incident_manager.http.key_server import max_age
 )
 def test_how_long_an_answer_is_good(header: str | None, seconds: float | None) -> None:
     assert max_age(header) == seconds
+
+
+@pytest.mark.parametrize("host", ["a..b", "..", "a" * 300])
+async def test_a_name_that_no_host_can_have_is_no_failure_of_ours(host: str) -> None:
+    trust = TokenTrust(KeySource.KEY_SET, "RS256", None, None)
+    async with httpx.AsyncClient() as client:
+        with pytest.raises(KeyServerError, match="does not answer"):
+            await fetch_keys(client, trust, f"https://{host}/keys")

@@ -84,6 +84,12 @@ def test_one_that_is_empty_is_whole(tmp_path: Path) -> None:
     assert check(tmp_path / "db").problems == ()
 
 
+def test_one_that_was_analyzed_is_whole(path: Path) -> None:
+    with closing(connect(path)) as connection:
+        connection.execute("ANALYZE").close()
+    assert check(path).whole
+
+
 def test_one_that_is_in_use_is_looked_at_as_of_now(path: Path) -> None:
     with closing(connect(path)) as connection:
         write(connection, 7, rows_of(Append(7, (make_record(8),))))
@@ -148,14 +154,28 @@ MOVED = f"UPDATE incidents SET body = json_set(body, '$.title', 'X') WHERE id = 
         ("DELETE FROM audit WHERE id = 7", "audit: event 7 has no entry"),
         ("UPDATE audit SET action = 'X'", "entry 1 of the audit cannot be read"),
         ("UPDATE audit SET detail = '['", "entry 1 of the audit cannot be read"),
+        ("UPDATE audit SET principal = 'x' WHERE id = 3", "audit: entry 3 is not what event 3"),
+        ("DELETE FROM event_marks WHERE offset = 1", "event_marks: a mark of event 1 is missing"),
+        ("INSERT INTO event_marks VALUES ('m', 2)", "a mark of event 2 is of no label"),
+        ("DELETE FROM meta WHERE key = 'secret'", "meta: there is no secret of 32 bytes"),
+        ("UPDATE meta SET value = x'00' WHERE key = 'secret'", "there is no secret of 32"),
+        ("DELETE FROM meta WHERE key = 'audit_floor'", "meta: there is no audit_floor"),
         ("DROP TABLE answers", "there is no table answers"),
+        ("DROP TABLE event_marks", "there is no table event_marks"),
+        ("DROP INDEX links_order", "there is no index links_order"),
+        ("CREATE VIEW more AS SELECT 1", "there is a view more"),
+        ("SELECT 1", "there is no trigger audit_stays"),
+        (
+            "CREATE TRIGGER audit_stays BEFORE UPDATE ON audit BEGIN SELECT 1; END",
+            "the trigger audit_stays is not what it should be",
+        ),
     ],
 )
 def test_what_does_not_fit_is_said(path: Path, damage: str, said: str) -> None:
     with closing(connect(path)) as connection:
         for name in GUARDS:
             connection.execute(f"DROP TRIGGER {name}")
-        connection.execute(damage)
+        connection.execute(damage).close()
     report = check(path)
     assert not report.whole
     assert any(said in problem for problem in report.problems), report.problems

@@ -129,6 +129,12 @@ KNOWN = len(MIGRATIONS)
 
 
 class TestMigrate:
+    def test_the_copy_is_for_nobody_who_may_not_read_the_journal(self, path: Path) -> None:
+        create(path, MIGRATIONS)
+        path.chmod(0o640)
+        copy = migrate(path, NEXT, len(MIGRATIONS))
+        assert copy.stat().st_mode & 0o777 == 0o640
+
     def test_it_leads_to_what_a_new_file_has(self, path: Path, tmp_path: Path) -> None:
         create(path, MIGRATIONS)
         old = schema(path)
