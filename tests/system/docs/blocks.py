@@ -10,6 +10,7 @@ A block is marked by an HTML comment on the line above its fence, which no reade
 - ``<!-- closes 4401 -->``: the block is a message that makes the server close so.
 - ``<!-- variables -->``, ``<!-- result -->``: of the GraphQL block before it.
 - ``<!-- file: NAME -->``: is written to a file of that name.
+- ``<!-- client: NAME -->``: a program of that name, which tests/system/clients run.
 - ``<!-- banner -->``: the first lines that the server prints.
 - ``<!-- picture -->``: is only looked at.
 """

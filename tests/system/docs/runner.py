@@ -19,10 +19,11 @@ from system.docs.likeness import Likeness
 from system.docs.terminal import Terminal, opened
 from system.harness import run
 
-__all__ = ["NOT_RUN", "PICTURE", "Reader", "reading"]
+__all__ = ["CLIENT", "NOT_RUN", "PICTURE", "Reader", "reading"]
 
 NOT_RUN = "not run: "
 PICTURE = "picture"
+CLIENT = "client: "
 _SHELL = frozenset({"sh", "bash"})
 _CLOSES = re.compile(r"closes (?P<code>\d{4})")
 
@@ -49,7 +50,7 @@ class Reader:
                 self._likeness.check(value, json.loads(await self.terminal.wscat_line()))
         elif mark == "banner":
             self._likeness.check_text(block.text, banner(Settings()))
-        elif mark == PICTURE:
+        elif mark == PICTURE or mark.startswith(CLIENT):
             pass
         elif mark.startswith("file: "):
             self._file(block, mark.removeprefix("file: "))

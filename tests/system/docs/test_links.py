@@ -9,7 +9,7 @@ import pytest
 
 from system.docs.blocks import ROOT, blocks, prose
 
-HIDDEN = {".venv", ".git", "node_modules", ".pytest_cache", ".hypothesis", ".ruff_cache"}
+HIDDEN = {".venv", ".cache", ".git", "node_modules", ".pytest_cache", ".hypothesis", ".ruff_cache"}
 FILES = [
     path
     for path in sorted(ROOT.rglob("*.md"))
