@@ -22,8 +22,10 @@ from system.docs.write_generated import (
     DOCUMENTS,
     SCHEMA,
     SPECIFICATION,
+    STREAMS,
     generated,
     specification,
+    streams,
 )
 
 README = (ROOT / "README.md").read_text()
@@ -69,6 +71,10 @@ def test_the_specification_is_fresh_and_says_what_is_served() -> None:
     text = SPECIFICATION.read_text()
     assert specification() == text, "run python tests/system/docs/write_generated.py"
     assert yaml.safe_load(text) == openapi()
+
+
+def test_the_description_of_the_streams_is_fresh() -> None:
+    assert streams() == STREAMS.read_text(), "run python tests/system/docs/write_generated.py"
 
 
 def test_close_codes() -> None:

@@ -1,11 +1,12 @@
 """Write what documents repeat of the code: ``python tests/system/docs/write_generated.py``.
 
 It stands between two comments in a document: ``<!-- generated: NAME ... -->`` and
-``<!-- end of NAME -->``. ``docs/api-specification.yaml`` and ``docs/GRAPHQL_SCHEMA_REFERENCE.md``
-are generated as a whole.
+``<!-- end of NAME -->``. ``docs/api-specification.yaml``, ``docs/asyncapi.yaml`` and
+``docs/GRAPHQL_SCHEMA_REFERENCE.md`` are generated as a whole.
 """
 
 import re
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -19,7 +20,15 @@ from incident_manager.http.web import ROUTES, openapi
 from incident_manager.schema.build import sdl
 from incident_manager.schema.reference import reference
 
-__all__ = ["DOCUMENTS", "SCHEMA", "SPECIFICATION", "generated", "specification"]
+__all__ = [
+    "DOCUMENTS",
+    "SCHEMA",
+    "SPECIFICATION",
+    "STREAMS",
+    "generated",
+    "specification",
+    "streams",
+]
 
 _DOCS: Final = Path(__file__).parents[3] / "docs"
 DOCUMENTS: Final = (
@@ -29,6 +38,7 @@ DOCUMENTS: Final = (
     _DOCS / "WEBSOCKET_API_REFERENCE.md",
 )
 SPECIFICATION: Final = _DOCS / "api-specification.yaml"
+STREAMS: Final = _DOCS / "asyncapi.yaml"
 SCHEMA: Final = _DOCS / "GRAPHQL_SCHEMA_REFERENCE.md"
 
 _PLACE = re.compile(
@@ -103,12 +113,25 @@ _Dumper.add_representer(str, _text)
 
 def specification() -> str:
     """The description of the REST interface as it is to be now, in YAML."""
+    return _yaml(openapi())
+
+
+def streams() -> str:
+    """The description of the WebSocket interface as it is to be now, in YAML."""
+    from system.docs.asyncapi import asyncapi  # here, as a script must first say where it is
+
+    return _yaml(asyncapi())
+
+
+def _yaml(document: object) -> str:
     head = "# Generated: python tests/system/docs/write_generated.py\n"
-    return head + yaml.dump(openapi(), Dumper=_Dumper, sort_keys=False, width=100)
+    return head + yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=100)
 
 
 if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[2]))
     SPECIFICATION.write_text(specification())
+    STREAMS.write_text(streams())
     SCHEMA.write_text(reference())
     for path in DOCUMENTS:
         path.write_text(generated(path.read_text()))
