@@ -7,7 +7,7 @@ PARALLEL := -n 2 --dist loadfile
 export PYTHONHASHSEED := 0
 STAMP := .venv/.stamp-installed
 
-.PHONY: help run test test-all check coverage bench soak abuse fuzz autobahn clean
+.PHONY: help run test test-all check coverage bench soak abuse fuzz autobahn audit bandit sbom clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -71,6 +71,38 @@ autobahn: $(AUTOBAHN) ## install the Autobahn|Testsuite for test-all (needs Pyth
 
 $(AUTOBAHN): tests/system/autobahn/install.sh tests/system/autobahn/requirements.txt
 	PYTHON=$(PYTHON) tests/system/autobahn/install.sh $(@D)
+	@touch $@
+
+# What the server needs to run, and nothing else: that is what is audited and listed.
+RUNTIME := .cache/runtime/.stamp-installed
+AUDIT := .cache/audit/.stamp-installed
+ADVISORIES ?= pypi
+
+audit: bandit $(STAMP) $(RUNTIME) $(AUDIT) ## bandit over the code, pip-audit over what it needs (ADVISORIES=osv)
+	$(BIN)/python -m pip --python .cache/runtime/bin/python freeze --exclude llm-incident-manager > .cache/runtime/requirements.txt
+	@.cache/audit/bin/pip-audit --strict --no-deps --disable-pip --vulnerability-service $(ADVISORIES) \
+	  --requirement .cache/runtime/requirements.txt || { \
+	  echo "make audit: pip-audit has found something, or could not ask $(ADVISORIES) about every package (see above)" >&2; \
+	  exit 1; }
+
+bandit: $(AUDIT)
+	.cache/audit/bin/bandit --quiet --configfile pyproject.toml --recursive actors http schema supervision
+
+sbom: $(STAMP) $(RUNTIME) $(AUDIT) ## what the server needs, as CycloneDX JSON in dist/sbom.json
+	@mkdir -p dist
+	.cache/audit/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+	  --output-format JSON --output-file dist/sbom.json .cache/runtime/bin/python
+
+$(RUNTIME): $(STAMP)
+	rm -rf $(@D)
+	$(PYTHON) -m venv --without-pip $(@D)
+	$(BIN)/python -m pip --python $(@D)/bin/python install --quiet --disable-pip-version-check .
+	@touch $@
+
+$(AUDIT): Makefile
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  'bandit>=1.8,<2' 'cyclonedx-bom>=7,<8' 'pip-audit>=2.9,<3'
 	@touch $@
 
 clean: ## remove what the other targets made

@@ -87,7 +87,7 @@ def why(error: OSError) -> str:
 
 def url(scheme: str, host: str | None, port: int) -> str:
     """The URL at which a person on this machine reaches what listens on ``host``."""
-    if host is None or host in ("0.0.0.0", "localhost"):  # noqa: S104  # compared, not bound
+    if host is None or host in ("0.0.0.0", "localhost"):  # noqa: S104  # compared, not bound  # nosec B104
         host = "127.0.0.1"
     elif host == "::":
         host = "::1"

@@ -162,4 +162,4 @@ class KeyKeeper:
             _log.warning("the key server: %s; %s", reason, goes_on)
         self._failure = reason
         longest = self._pace.retry_after(self._failures)
-        return longest * random.uniform(0.5, 1.0)  # noqa: S311 -- so that servers do not ask at once
+        return longest * random.uniform(0.5, 1.0)  # noqa: S311 -- so that servers do not ask at once  # nosec B311

@@ -38,7 +38,7 @@ def server_context(settings: Settings) -> ssl.SSLContext:
     context.set_alpn_protocols(list(ALPN))
     try:
         # With a password given, OpenSSL does not ask for one on the terminal.
-        context.load_cert_chain(cert, key, password="")
+        context.load_cert_chain(cert, key, password="")  # nosec B106
     except OSError as error:  # of which ssl.SSLError is one
         why = getattr(error, "reason", None) or error.strerror or "no PEM"
         raise SettingsError(

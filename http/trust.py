@@ -21,7 +21,7 @@ _OF_TOKENS: Final = ("jwt_algorithm", "audience", "roles_claim", "scope_roles")
 class KeySource(Enum):
     """Where the key of a token comes from."""
 
-    SECRET = "jwt_secret"  # noqa: S105 -- the name of a setting
+    SECRET = "jwt_secret"  # noqa: S105 -- the name of a setting  # nosec B105
     FILE = "jwt_public_key"
     KEY_SET = "jwks_url"
     DISCOVERY = "issuer"

@@ -71,7 +71,7 @@ class PlainExecutor(TrioExecutor):
                 value = plain.read(source)
                 if value is not None:
                     return plain.write(value)
-            except Exception:  # noqa: BLE001, S110 -- raised again, and placed, on the long way
+            except Exception:  # noqa: BLE001, S110 -- raised again, and placed, on the long way  # nosec B110
                 pass
             else:
                 if plain.nullable:

@@ -51,7 +51,7 @@ def read_audit(connection: sqlite3.Connection, query: AuditQuery) -> AuditPage:
     if query.actions:
         conditions.append(f"action IN ({', '.join('?' * len(query.actions))})")
         values += sorted(query.actions)
-    text = f"SELECT {_COLUMNS} FROM audit WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT ?"  # noqa: S608
+    text = f"SELECT {_COLUMNS} FROM audit WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT ?"  # noqa: S608  # nosec B608
     rows = connection.execute(text, (*values, query.size + 1)).fetchall()
     entries = tuple(_entry(*row) for row in rows[: query.size])
     end = encode_place(AUDIT, (entries[-1].id,)) if entries else None
@@ -60,7 +60,7 @@ def read_audit(connection: sqlite3.Connection, query: AuditQuery) -> AuditPage:
 
 def read_entries(connection: sqlite3.Connection) -> Iterator[AuditEntry]:
     """Every entry, the oldest first. Raises :class:`JournalError` for one that cannot be read."""
-    for row in connection.execute(f"SELECT {_COLUMNS} FROM audit ORDER BY id"):  # noqa: S608
+    for row in connection.execute(f"SELECT {_COLUMNS} FROM audit ORDER BY id"):  # noqa: S608  # nosec B608
         yield _entry(*row)
 
 

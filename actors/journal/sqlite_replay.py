@@ -89,7 +89,7 @@ def _last_states(connection: sqlite3.Connection) -> Iterator[str]:
             state = key_state(record)
             same = state is not None and row == (state.incident_id, int(state.firing))
         else:
-            row = connection.execute(f"SELECT body FROM {what}s WHERE id = ?", (id_,)).fetchone()  # noqa: S608
+            row = connection.execute(f"SELECT body FROM {what}s WHERE id = ?", (id_,)).fetchone()  # noqa: S608  # nosec B608
             if row is None:
                 same = False
             elif what == "incident":
@@ -124,7 +124,7 @@ def rows_alone(connection: sqlite3.Connection) -> Iterator[str]:
         decode_timeline(offset, body)
     for table in ("alerts", "comments", "timeline", "links", "source_keys"):
         for (id_,) in connection.execute(
-            f"SELECT DISTINCT incident_id FROM {table} WHERE incident_id IS NOT NULL"  # noqa: S608
+            f"SELECT DISTINCT incident_id FROM {table} WHERE incident_id IS NOT NULL"  # noqa: S608  # nosec B608
             " AND incident_id NOT IN (SELECT id FROM incidents) LIMIT 100"
         ):
             yield f"{table}: there is no incident {id_}"

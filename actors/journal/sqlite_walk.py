@@ -136,14 +136,14 @@ def _cell(values: _Values, plan: Plan, cell: Cell, what: str, conditions: Iterab
             *conditions,
         )
     )
-    return f"SELECT {what} FROM {rows_of(plan.driver.facet)} AS f WHERE {where}"  # noqa: S608
+    return f"SELECT {what} FROM {rows_of(plan.driver.facet)} AS f WHERE {where}"  # noqa: S608  # nosec B608
 
 
 def _sorted(values: _Values, plan: Plan, columns: Iterable[str], more: Iterable[str]) -> str:
     """The rows of all cells at once."""
     where = " AND ".join((*_all_cells(values, plan), *more))
     what, rows = ", ".join(columns), rows_of(plan.driver.facet)
-    return f"SELECT {what} FROM {rows} AS f WHERE {where}"  # noqa: S608
+    return f"SELECT {what} FROM {rows} AS f WHERE {where}"  # noqa: S608  # nosec B608
 
 
 def _all_cells(values: _Values, plan: Plan) -> Sequence[str]:
@@ -179,7 +179,7 @@ def _common(values: _Values, plan: Plan, time: str) -> Sequence[str]:
 def _probe(values: _Values, term: Term, time: str) -> str:
     """The incident or alert ``f`` has a row of the term, too: one step into the index."""
     return (
-        f"EXISTS (SELECT 1 FROM {rows_of(term.facet)} AS g"  # noqa: S608
+        f"EXISTS (SELECT 1 FROM {rows_of(term.facet)} AS g"  # noqa: S608  # nosec B608
         f" WHERE g.facet = {values.name(int(term.facet))}"
         f" AND g.key = {values.name(term.key)} AND g.value IN {values.any_of(term.values)}"
         f" AND g.state = f.state AND g.severity = f.severity AND g.time = {time} AND g.id = f.id)"
@@ -202,7 +202,7 @@ def _by_change(connection: sqlite3.Connection, values: _Values, plan: Plan, walk
     if few:
         where = " AND ".join((*_all_cells(values, plan), *_common(values, plan, "f.time"), *behind))
         text = (
-            f"SELECT {what} FROM facets AS f CROSS JOIN incidents AS i ON i.id = f.id"  # noqa: S608
+            f"SELECT {what} FROM facets AS f CROSS JOIN incidents AS i ON i.id = f.id"  # noqa: S608  # nosec B608
             f" WHERE {where}"
         )
     else:
@@ -218,5 +218,5 @@ def _by_change(connection: sqlite3.Connection, values: _Values, plan: Plan, walk
                 *behind,
             )
         )
-        text = f"SELECT {what} FROM incidents AS f INDEXED BY incidents_updated WHERE {where}"  # noqa: S608
+        text = f"SELECT {what} FROM incidents AS f INDEXED BY incidents_updated WHERE {where}"  # noqa: S608  # nosec B608
     return f"{text} {walk.order(columns)}"

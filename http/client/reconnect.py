@@ -32,7 +32,7 @@ class Verdict(Enum):
     RETRY = "retry"
     """Come back after the backoff."""
 
-    FRESH_TOKEN = "fresh token"  # noqa: S105 -- no password
+    FRESH_TOKEN = "fresh token"  # noqa: S105 -- no password  # nosec B105
     """Come back with a token fetched anew; give up if that one is refused too."""
 
     FATAL = "fatal"
@@ -164,7 +164,7 @@ class Reconnect:
         self._since = now
         self._failures = 0
         self._refusals = 0
-        self._random = random.Random(backoff.seed)  # noqa: S311 -- it keeps no secret
+        self._random = random.Random(backoff.seed)  # noqa: S311 -- it keeps no secret  # nosec B311
 
     def lost(self, loss: Loss, now: float) -> Decision:
         """Take note of a loss and say what follows from it."""

@@ -132,5 +132,5 @@ async def _page(client: Client, wanted: Wanted, after: str | None) -> Mapping[st
         else:
             page: Mapping[str, Any] = data["incidents"]
             return page
-        await trio.sleep(_BACKOFF.delay(failures, random.random()))  # noqa: S311 -- no secret
+        await trio.sleep(_BACKOFF.delay(failures, random.random()))  # noqa: S311 -- no secret  # nosec B311
         failures += 1

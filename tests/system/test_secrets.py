@@ -103,7 +103,7 @@ async def exchange(server: LocalServer, secrets: Secrets, headers: dict[str, str
         ("POST", "/v1/alerts", {"content": b"{", "headers": {"Content-Type": "application/json"}}),
         ("POST", "/v1/alerts", {"json": {"token": f"{MARK}b", "password": f"{MARK}b2"}}),
         ("POST", "/graphql", {"json": {"query": "{ me { name nothing } }"}}),
-        ("POST", "/graphql", {"json": {"query": "{ incidents { totalCount } }"}}),
+        ("POST", "/graphql", {"json": {"query": "{ incidents { cursor } }"}}),
         ("DELETE", "/v1/incidents", {}),
         ("OPTIONS", "/v1/incidents", {}),
     ]
