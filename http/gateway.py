@@ -257,24 +257,24 @@ class Session:
     async def ask(self, commands: Sequence[Command]) -> Sequence[Outcome | Refused]:
         """Have commands decided and written: one answer each, in order.
 
-        Alerts beyond what the caller may send are RATE_LIMITED.
+        Each counts as a request does, but the first of an operation. Alerts beyond what the
+        caller may send are RATE_LIMITED; of other commands then none is carried out, and
+        :class:`RateLimited` is raised.
         """
-        alerts = sum(isinstance(each, SubmitAlert) for each in commands)
-        fit, late = self.let_in(alerts)
+        fit, late = self.let_in(len(commands))
         if late is None:
             return (await self.request(commands)).results
-        kept = [each for each in commands if not isinstance(each, SubmitAlert)]
-        if kept:
+        if not all(isinstance(each, SubmitAlert) for each in commands):
             raise late
         answers = (await self.request(commands[:fit])).results if fit else ()
-        return [*answers, *(self._limited(late) for _ in range(alerts - fit))]
+        return [*answers, *(self._limited(late) for _ in commands[fit:])]
 
     def _limited(self, late: RateLimited) -> Ack:
         return Ack(str(uuid4()), None, AckStatus.RATE_LIMITED, late.message, self.now())
 
-    def let_in(self, alerts: int) -> tuple[int, RateLimited | None]:
-        """How many of the next alerts the caller may send in, and why not all."""
-        return self.allowance.take(alerts, trio.current_time())
+    def let_in(self, commands: int) -> tuple[int, RateLimited | None]:
+        """How many of the next commands the caller may send in, and why not all."""
+        return self.allowance.take(commands, trio.current_time())
 
     async def request(
         self, commands: Sequence[Command], key: IdempotencyKey | None = None

@@ -61,8 +61,8 @@ class Quotas:
 
 
 class Allowance:
-    """How many alerts one operation may bring: the first came with it, each other one counts as a
-    request does.
+    """How many commands one operation may bring: the first came with it, each other one counts as
+    a request does.
     """
 
     __slots__ = ("_begun", "_host", "_quotas", "_who")
@@ -73,13 +73,13 @@ class Allowance:
         self._host = host
         self._begun = False
 
-    def take(self, alerts: int, now: float) -> tuple[int, RateLimited | None]:
-        """How many of the next alerts are let in, and why the others are not."""
-        for number in range(alerts):
+    def take(self, commands: int, now: float) -> tuple[int, RateLimited | None]:
+        """How many of the next commands are let in, and why the others are not."""
+        for number in range(commands):
             if not self._begun:
                 self._begun = True
                 continue
             spent = self._quotas.ask(self._who, self._host, now)
             if spent is not None and not spent.allowed:
                 return number, spent.refusal()
-        return alerts, None
+        return commands, None

@@ -38,8 +38,9 @@ async def take_in(
 ) -> list[Ack]:
     """An ack for each of ``given``, in order. What cannot be read, or is refused, is REJECTED.
 
-    With ``counted`` each alert but the first counts as a request does; what is beyond the limit
-    is RATE_LIMITED, and not taken in.
+    Each alert but the first counts as a request does. With ``counted`` what is beyond the limit
+    is RATE_LIMITED, and not taken in. Without, for senders that read no acks, all are taken in:
+    the next request is refused, and such a sender tries that again.
 
     ``read`` raises :class:`Refused` for what is no alert. Raises as :func:`ask` does: what was
     taken in until then is answered from the key when the request is sent again.
@@ -53,7 +54,9 @@ async def take_in(
             commands.append(read(item))
         except Refused as refusal:
             wrong[place] = refusal
-    fit, late = session().let_in(len(commands)) if counted else (len(commands), None)
+    fit, late = session().let_in(len(commands))
+    if not counted:
+        fit, late = len(commands), None
     # An answer that is given again has as many results as it had then, whatever fits now: what
     # was taken in comes first.
     answers = chain(await _asked(commands[:fit], key), repeat(late or _LATE))

@@ -195,3 +195,28 @@ async def test_alerts_of_one_mutation_count_one_by_one(mock_clock: trio.testing.
             *["RATE_LIMITED"] * 2,
         ]
         assert acks["a4"]["incidentId"] is None
+
+
+async def test_changes_of_one_mutation_count_one_by_one(mock_clock: trio.testing.MockClock) -> None:
+    async with serving(OPEN) as served:
+        wanted = '{source: "s", title: "t", description: "d", severity: P1, incidentType: OTHER}'
+        fields = " ".join(f"a{n}: createIncident(input: {wanted}) {{ id }}" for n in range(5))
+        reply = await served.post("/graphql", {"query": f"mutation {{ {fields} }}"})
+        assert reply.json["data"] is None
+        [error] = reply.json["errors"]
+        assert error["extensions"]["code"] == "RATE_LIMIT_EXCEEDED"
+        assert error["path"] == ["a3"]
+        served.gateway.quotas = Quotas(100)
+        assert (await served.get("/v1/incidents")).json["page_info"]["total_count"] == 3
+
+
+async def test_what_nobody_reads_the_acks_of_is_taken_in_and_counted(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with serving(OPEN) as served:
+        alerts = [{"labels": {"alertname": f"A{number}"}} for number in range(9)]
+        reply = await served.post("/api/v2/alerts", alerts)
+        assert [ack["status"] for ack in reply.json["acks"]] == ["ACCEPTED"] * 9
+        late = await served.post("/api/v2/alerts", alerts)
+        assert late.status == 429
+        assert late.headers["Retry-After"]
