@@ -17,15 +17,16 @@ from attrs import frozen
 from load.scenarios import Connect, Run
 from load.server import Server
 
-__all__ = ["ALERT", "QUERY", "Client", "LoadClient", "build", "driving"]
+__all__ = ["ALERT", "PEER_QUERY", "QUERY", "WIDE_QUERY", "Client", "LoadClient", "build", "driving"]
 
 _HERE = Path(__file__).resolve().parent
 _MARGIN = 60.0  # seconds that a command may take beyond its own limits
 
-QUERY = (
-    'subscription { newIncidents(filter: {sources: ["g@G@"]}) '
-    "{ id title severity state source createdAt } }"
-)
+_SELECTED = "id title severity state source createdAt"
+QUERY = f'subscription {{ newIncidents(filter: {{sources: ["g@G@"]}}) {{ {_SELECTED} }} }}'
+# Where our frames bear the cursor as an extension, those of a peer bear it as a field.
+PEER_QUERY = QUERY.replace(_SELECTED, f"{_SELECTED} cursor")
+WIDE_QUERY = QUERY.replace(_SELECTED, f"{_SELECTED} description")
 ALERT = {"source": "g@G@", "title": "@T@", "description": "load", "severity": "P1"}
 
 
@@ -35,6 +36,7 @@ class Client:
 
     command: tuple[str, ...]
     name: str
+    compiled: bool = False
 
 
 def build(folder: Path, kind: str = "auto") -> Client:
@@ -54,7 +56,7 @@ def build(folder: Path, kind: str = "auto") -> Client:
     built = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     if built.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{built.stderr}")
-    return Client((str(program),), "C, one epoll loop")
+    return Client((str(program),), "C, one epoll loop", compiled=True)
 
 
 class LoadClient:
@@ -63,7 +65,8 @@ class LoadClient:
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
         self._answers: queue.Queue[str] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
 
     def _read(self) -> None:
         assert self._process.stdout is not None
@@ -84,10 +87,12 @@ class LoadClient:
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    def prepare(self) -> Self:
+    def prepare(self, query: str, description: str = "load") -> Self:
         """Say what is subscribed to and what is sent."""
-        self._ask("subscribe " + json.dumps({"query": QUERY}), 0)
-        self._ask("alert " + json.dumps(ALERT), 0)
+        self._ask("subscribe " + json.dumps({"query": query}), 0)
+        # Without blanks, as the least of parsers would have it.
+        alert = {**ALERT, "description": description}
+        self._ask("alert " + json.dumps(alert, separators=(",", ":")), 0)
         return self
 
     def connect(self, wanted: Connect) -> dict[str, Any]:
@@ -101,9 +106,29 @@ class LoadClient:
         command = "run " + " ".join(map(str, (*words, run.grace)))
         return self._ask(command, run.seconds + run.grace * 10)
 
+    def stall(self, count: int) -> None:
+        """Do not read from the first ``count`` WebSockets; 0: read from all again."""
+        self._ask(f"stall {count}", 0)
+
+    def leave(self) -> None:
+        """Drop the WebSockets, to come back with the cursor of each."""
+        self._ask("leave", 0)
+
+    def come_back(self, in_flight: int, seconds: float) -> dict[str, Any]:
+        """Open them again, ``in_flight`` at a time; what came of it."""
+        return self._ask(f"return {in_flight} {seconds}", seconds)
+
+    def settle(self, seconds: float) -> dict[str, Any]:
+        """Wait until everybody has all that was acknowledged in the last run."""
+        return self._ask(f"settle {seconds}", seconds)
+
     def close(self) -> None:
         """Drop the WebSockets."""
         self._ask("close", 0)
+
+    def join(self) -> None:
+        """Read its last answers; it has ended."""
+        self._thread.join(_MARGIN)
 
 
 @contextmanager
@@ -113,12 +138,14 @@ def driving(client: Client, server: Server) -> Iterator[LoadClient]:
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
     )
+    load = LoadClient(process)
     try:
-        yield LoadClient(process).prepare()
+        yield load.prepare(QUERY if server.ours else PEER_QUERY)
         assert process.stdin is not None
         process.stdin.close()
         process.wait(10)
     finally:
         if process.poll() is None:
             process.kill()
-            process.wait()
+        with process:  # closes its pipes
+            load.join()

@@ -162,6 +162,7 @@ class Loop:
             "dropped": self.dropped,
             "cpu": cpu,
             "delivery": run.delivery.report(),
+            "accepted": run.accepted.report(),
             "post": run.post.report(),
             "round": run.round.report(),
             "fanout": run.fanout.report(),

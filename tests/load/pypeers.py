@@ -6,16 +6,18 @@ import socket
 import sys
 import time
 from abc import ABC, abstractmethod
+from datetime import datetime
 from typing import NoReturn, Protocol
 
 from load.histogram import Histogram
 
-__all__ = ["Peer", "Sender", "Subscriber", "Tally", "World", "die"]
+__all__ = ["HANDSHAKE", "Peer", "Sender", "Subscriber", "Tally", "World", "die"]
 
 _MARK = re.compile(rb'"bench:(\d+):(\d+):(\d+):(\d+)"')
 _CURSOR = re.compile(rb'"cursor":\s*"[^"]*:(\d+)"')
+_CREATED = re.compile(rb'"createdAt":\s*"([^"]+)"')
 _LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
-_HANDSHAKE = (
+HANDSHAKE = (
     "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\n"
     "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n"
@@ -37,7 +39,7 @@ class Tally:
         self.issued = [0] * groups
         self.acked = [0] * groups
         self.expected = self.in_flight = self.first = self.last = self.last_ack = 0
-        self.delivery, self.post = Histogram(), Histogram()
+        self.delivery, self.accepted, self.post = Histogram(), Histogram(), Histogram()
         self.round, self.fanout = Histogram(), Histogram()
 
     @property
@@ -114,7 +116,7 @@ class Subscriber(Peer):
         self.offset = 0
         self.seen: set[int] = set()
         super().__init__(loop)
-        self.sock.sendall(_HANDSHAKE.format(path=loop.ws_path, port=loop.port).encode())
+        self.sock.sendall(HANDSHAKE.format(path=loop.ws_path, port=loop.port).encode())
 
     def send(self, opcode: int, data: bytes) -> None:
         length = len(data)
@@ -196,6 +198,10 @@ class Subscriber(Peer):
             loop.run.first = loop.run.first or now
             loop.run.last = now
             loop.run.delivery.record(now - sent)
+            created = _CREATED.search(data)
+            if created is not None:
+                accepted = datetime.fromisoformat(created[1].decode()).timestamp()
+                loop.run.accepted.record(max(0, time.time_ns() - int(accepted * 1e9)))
 
 
 class Sender(Peer):

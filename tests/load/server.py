@@ -16,7 +16,9 @@ from typing import IO
 
 from attrs import frozen
 
-__all__ = ["Server", "Usage", "serving"]
+from load.rivals import OURS, Rival
+
+__all__ = ["Server", "Usage", "serving", "serving_rival"]
 
 _START = 30.0  # seconds
 _STOP = 30.0
@@ -26,9 +28,12 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 @frozen
 class Usage:
-    """What the process uses: bytes resident, bytes of all TCP buffers here, seconds of CPU."""
+    """What the process uses: bytes resident, now and at most, bytes of all TCP buffers here, and
+    seconds of CPU.
+    """
 
     rss: int
+    peak: int
     tcp: int
     cpu: float
 
@@ -41,6 +46,12 @@ class Server:
     port: int
     ws_path: str = "/graphql/ws"
     post_path: str = "/v1/alerts"
+    name: str = OURS
+
+    @property
+    def ours(self) -> bool:
+        """It is the server that all this is about: it has a journal, and can be asked."""
+        return self.name == OURS
 
     def usage(self) -> Usage:
         """Its use at this moment (Linux's /proc)."""
@@ -49,7 +60,10 @@ class Server:
         stat = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         sockets = Path("/proc/net/sockstat").read_text().split("TCP:")[1].split("\n")[0].split()
         tcp = int(sockets[sockets.index("mem") + 1])
-        return Usage(pages * _PAGE, tcp * _PAGE, (int(stat[11]) + int(stat[12])) / _TICKS)
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        peak = int(status.split("VmHWM:")[1].split()[0]) * 1024
+        cpu = (int(stat[11]) + int(stat[12])) / _TICKS
+        return Usage(pages * _PAGE, peak, tcp * _PAGE, cpu)
 
     def incidents(self) -> int:
         """How many incidents there are, asked of the server itself."""
@@ -68,20 +82,27 @@ class Server:
 class _Log:
     """Reads a server's log to its end, says when it is ready, and keeps the last lines."""
 
-    def __init__(self, stream: IO[str]) -> None:
+    def __init__(self, stream: IO[str], *ready: str) -> None:
         self._stream = stream
+        self._marks = ready
         self.last: deque[str] = deque(maxlen=40)
         self.settled = threading.Event()
         self.ready = False
-        threading.Thread(target=self._read, daemon=True).start()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
 
     def _read(self) -> None:
         for line in self._stream:
             self.last.append(line.rstrip())
-            if '"event": "ready"' in line or '"event":"ready"' in line:
+            if any(mark in line for mark in self._marks):
                 self.ready = True
                 self.settled.set()
         self.settled.set()
+
+    def close(self) -> None:
+        """Read the end, which comes when the server has ended, and close."""
+        self._thread.join(_STOP)
+        self._stream.close()
 
 
 def _free_port() -> int:
@@ -92,15 +113,22 @@ def _free_port() -> int:
 
 
 @contextmanager
-def serving(folder: Path, *, profile: Path | None = None) -> Iterator[Server]:
-    """Run ``incident-manager serve`` with a fresh SQLite journal in ``folder``.
+def serving(
+    folder: Path,
+    *,
+    profile: Path | None = None,
+    port: int = 0,
+    settings: Sequence[tuple[str, str]] = (),
+) -> Iterator[Server]:
+    """Run ``incident-manager serve`` with its SQLite journal in ``folder``.
 
-    With ``profile`` under cProfile, whose figures are written there.
+    With ``profile`` under cProfile, whose figures are written there; on a free port unless one is
+    given; with further ``settings``, pairs of a flag and its value.
 
     Raises:
         RuntimeError: it did not start, or did not end well; with the end of its log.
     """
-    port = _free_port()
+    port = port or _free_port()
     python: Sequence[str] = [sys.executable]
     if profile is not None:
         python = [sys.executable, "-m", "cProfile", "-o", str(profile)]
@@ -112,6 +140,7 @@ def serving(folder: Path, *, profile: Path | None = None) -> Iterator[Server]:
         "--server-graceful-timeout": "10",
         "--state-url": f"sqlite:///{folder / 'bench.db'}",
         "--observability-log-level": "info",
+        **dict(settings),
     }
     flags = [part for pair in arguments.items() for part in pair]
     command = [*python, "-m", "incident_manager", "serve", *flags, "--observability-json-logs"]
@@ -125,7 +154,7 @@ def serving(folder: Path, *, profile: Path | None = None) -> Iterator[Server]:
         text=True,
     )
     assert process.stderr is not None
-    log = _Log(process.stderr)
+    log = _Log(process.stderr, '"event": "ready"', '"event":"ready"')
     try:
         if not log.settled.wait(_START) or not log.ready:
             raise RuntimeError("the server did not start:\n" + "\n".join(log.last))
@@ -141,3 +170,35 @@ def serving(folder: Path, *, profile: Path | None = None) -> Iterator[Server]:
         if process.poll() is None:
             process.kill()
             process.wait()
+        log.close()
+
+
+@contextmanager
+def serving_rival(rival: Rival) -> Iterator[Server]:
+    """Run a peer, which has been built, on a free port; it ends with the block.
+
+    Raises:
+        RuntimeError: it did not start, or ended under load; with the end of what it printed.
+    """
+    port = _free_port()
+    process = subprocess.Popen(
+        [*rival.command, str(port)],
+        cwd=rival.home,
+        env={**os.environ, **rival.environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    log = _Log(process.stdout, "ready")
+    try:
+        if not log.settled.wait(_START) or not log.ready:
+            raise RuntimeError(f"{rival.name} did not start:\n" + "\n".join(log.last))
+        yield Server(process.pid, port, name=rival.key)
+        if process.poll() is not None:
+            raise RuntimeError(f"{rival.name} ended under load:\n" + "\n".join(log.last))
+    finally:
+        # How a peer ends is not what is measured.
+        process.kill()
+        process.wait()
+        log.close()

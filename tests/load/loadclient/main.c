@@ -15,6 +15,11 @@
  *                       SENDERS keep-alive connections: at RATE requests/s (0: as fast as answers
  *                       come); with LOCKSTEP the next one when the one before has been delivered.
  *                       Then wait for what is still on its way, until nothing came for GRACE seconds
+ *   stall COUNT         do not read from the first COUNT WebSockets (0: read from all again)
+ *   leave               drop the WebSockets, remembering the cursor of each
+ *   return INFLIGHT SECONDS
+ *                       open them again, INFLIGHT at a time, each subscribing with its cursor
+ *   settle SECONDS      wait until everybody has all that was acknowledged in the last run
  *   close               drop the WebSockets
  *   quit
  *
@@ -37,8 +42,10 @@
 
 enum { LINE = 1 << 16 };
 
-static struct conn *subscribers, *senders;
-static int subscriber_count, sender_count;
+struct conn *subscribers;
+int subscriber_count;
+static struct conn *senders;
+static int sender_count;
 
 static void do_close(void) {
   for (int i = 0; i < subscriber_count; i++) {
@@ -139,7 +146,7 @@ static void report(double cpu) {
   u64 lost = 0, end = run.last > run.last_ack ? run.last : run.last_ack;
   for (int i = 0; i < subscriber_count; i++) {
     unsigned due = group_acked[subscribers[i].group];
-    if (subscribers[i].got < due) lost += due - subscribers[i].got;
+    if (!subscribers[i].away && subscribers[i].got < due) lost += due - subscribers[i].got;
   }
   printf("{\"seconds\":%.6f,\"events\":%llu,\"acked\":%llu,\"failed\":%llu,\"deliveries\":%llu,\"lost\":%llu,"
          "\"repeated\":%llu,\"disordered\":%llu,\"foreign\":%llu,\"errors\":%llu,\"dropped\":%llu,\"cpu\":%.4f",
@@ -149,6 +156,7 @@ static void report(double cpu) {
          (unsigned long long)run.foreign, (unsigned long long)protocol_errors, (unsigned long long)lost_connections,
          cpu);
   print_histogram("delivery", &run.delivery);
+  print_histogram("accepted", &run.accepted);
   print_histogram("post", &run.post);
   print_histogram("round", &run.round);
   print_histogram("fanout", &run.fanout);
@@ -166,6 +174,7 @@ static void do_run(const char *arguments) {
   if (alert_text == NULL || group_size == NULL) die("run: no alert or no connect before it");
   memset(&run, 0, sizeof run);
   run.id = id;
+  run.wall = wall_ns() - now_ns();
   run.capacity = (unsigned)(requests * batch / (unsigned)groups) + 1;
   protocol_errors = 0;
   memset(group_issued, 0, sizeof(unsigned) * (size_t)groups);
@@ -232,9 +241,13 @@ static void execute(char *line) {
   if (!strcmp(line, "quit")) exit(0);
   if (!strcmp(line, "connect")) do_connect(rest);
   else if (!strcmp(line, "run")) do_run(rest);
+  else if (!strcmp(line, "return")) do_return(rest);
+  else if (!strcmp(line, "settle")) do_settle(rest);
   else {
     if (!strcmp(line, "subscribe")) subscribe_text = strdup(rest);
     else if (!strcmp(line, "alert")) alert_text = strdup(rest);
+    else if (!strcmp(line, "stall")) do_stall(rest);
+    else if (!strcmp(line, "leave")) do_leave();
     else if (!strcmp(line, "close")) do_close();
     else die("unknown command: %s", line);
     printf("{}\n");

@@ -24,8 +24,8 @@ u64 protocol_errors, live, lost_connections;
 struct histogram opening;
 static char input[READ];
 
-static void watch(struct conn *c, int operation) {
-  struct epoll_event e = {.events = EPOLLIN | (c->out.len || c->stage == CONNECTING ? EPOLLOUT : 0)};
+void watch(struct conn *c, int operation) {
+  struct epoll_event e = {.events = (c->stalled ? 0 : EPOLLIN) | (c->out.len || c->stage == CONNECTING ? EPOLLOUT : 0)};
   e.data.ptr = c;
   if (epoll_ctl(epoll, operation, c->fd, &e)) die("epoll_ctl: %s", strerror(errno));
 }
@@ -110,7 +110,10 @@ static void delivered(struct conn *c, const char *mark, const char *p, size_t n,
       cursor = memchr(cursor + 8, '"', (size_t)(end - cursor - 8));
       const char *stop = cursor ? memchr(cursor + 1, '"', (size_t)(end - cursor - 1)) : NULL;
       const char *colon = stop ? memrchr(cursor, ':', (size_t)(stop - cursor)) : NULL;
-      if (colon != NULL && ++colon < stop) offset = number(&colon, stop);
+      if (colon != NULL && ++colon < stop) {
+        snprintf(c->cursor, sizeof c->cursor, "%.*s", (int)(stop - cursor - 1), cursor + 1);
+        offset = number(&colon, stop);
+      }
     }
     if (offset <= c->last_offset) run.disordered++;
     c->last_offset = offset;
@@ -129,6 +132,10 @@ static void delivered(struct conn *c, const char *mark, const char *p, size_t n,
   if (!run.first) run.first = now;
   run.last = now;
   record(&run.delivery, now > sent ? now - sent : 0);
+  const char *created = find(p, n, "\"createdAt\":");
+  created = created ? memchr(created + 12, '"', (size_t)(end - created - 12)) : NULL;
+  u64 accepted = created ? time_of(created + 1, (size_t)(end - created - 1)) : 0;
+  if (accepted) record(&run.accepted, now + run.wall > accepted ? now + run.wall - accepted : 0);
 }
 
 static void on_text(struct conn *c, const char *p, size_t n, u64 now) {
@@ -139,6 +146,12 @@ static void on_text(struct conn *c, const char *p, size_t n, u64 now) {
     struct buffer text = {0};
     append_text(&text, "{\"id\":\"1\",\"type\":\"subscribe\",\"payload\":");
     fill(&text, subscribe_text, c->group, "");
+    if (c->cursor[0]) { /* it was here before: into the payload, whose last byte is its brace */
+      text.len--;
+      append_text(&text, ",\"extensions\":{\"cursor\":\"");
+      append_text(&text, c->cursor);
+      append_text(&text, "\"}}");
+    }
     append_text(&text, "}");
     put_frame(c, 1, text.data, text.len);
     free(text.data);

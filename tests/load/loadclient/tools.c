@@ -14,6 +14,33 @@ u64 now_ns(void) {
   return (u64)t.tv_sec * 1000000000u + (u64)t.tv_nsec;
 }
 
+u64 wall_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_REALTIME, &t);
+  return (u64)t.tv_sec * 1000000000u + (u64)t.tv_nsec;
+}
+
+/* The ns since 1970 of "2026-01-31T12:59:59.123456Z" (RFC 3339, UTC, any fraction); 0: it is none. */
+u64 time_of(const char *text, size_t len) {
+  static char minute[16];
+  static u64 base;
+  if (len < 20 || text[10] != 'T' || text[16] != ':') return 0;
+  if (memcmp(minute, text, 16)) { /* timegm is slow, and a minute long */
+    struct tm utc = {0};
+    if (sscanf(text, "%4d-%2d-%2dT%2d:%2d", &utc.tm_year, &utc.tm_mon, &utc.tm_mday, &utc.tm_hour, &utc.tm_min) != 5)
+      return 0;
+    utc.tm_year -= 1900;
+    utc.tm_mon--;
+    base = (u64)timegm(&utc) * 1000000000u;
+    memcpy(minute, text, 16);
+  }
+  u64 ns = base + (u64)((text[17] - '0') * 10 + text[18] - '0') * 1000000000u, unit = 100000000u;
+  if (text[19] == '.')
+    for (size_t at = 20; at < len && text[at] >= '0' && text[at] <= '9'; at++, unit /= 10)
+      ns += (u64)(text[at] - '0') * unit;
+  return ns;
+}
+
 void die(const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
