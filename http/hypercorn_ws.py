@@ -7,13 +7,22 @@ from typing import Any
 
 import h11
 import trio
-from hypercorn.protocol.events import Body, Data, Event, Request, StreamClosed
+from hypercorn.protocol.events import (
+    Body,
+    Data,
+    EndBody,
+    Event,
+    Request,
+    Response,
+    StreamClosed,
+)
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.ws_stream import ASGIWebsocketState, FrameTooLargeError, WSStream
 from hypercorn.typing import ConnectionState as Names
 from wsproto.connection import ConnectionState
 from wsproto.events import CloseConnection, Message, Ping, Pong
 from wsproto.frame_protocol import CloseReason
+from wsproto.handshake import WEBSOCKET_VERSION
 from wsproto.utilities import LocalProtocolError
 
 from incident_manager.http.hypercorn_h2 import GuardedH2
@@ -143,6 +152,19 @@ class BoundedWebSocket(WSStream):
                 await put_if_there(message)
 
         self.app_put = put_or_spawn
+
+    async def _send_error_response(self, status_code: int) -> None:
+        """Refuse a handshake; one of another version is told ours (RFC 6455, section 4.4)."""
+        if status_code != 400 or self.handshake.version in {None, WEBSOCKET_VERSION}:
+            await super()._send_error_response(status_code)
+            return
+        headers = [
+            (b"content-length", b"0"),
+            (b"connection", b"close"),
+            (b"sec-websocket-version", WEBSOCKET_VERSION),
+        ]
+        await self.send(Response(stream_id=self.stream_id, status_code=426, headers=headers))
+        await self.send(EndBody(stream_id=self.stream_id))
 
     async def _too_early(self) -> None:
         """Refuse a client that sends before it has its answer; after a refusal, ignore it."""

@@ -27,6 +27,7 @@ Stream = trio.SSLStream[trio.SocketStream]
 _PUT_IN: Final = {
     "hypercorn.trio.run:TCPServer": "hypercorn_tcp:GuardedServer",
     "hypercorn.protocol:H2Protocol": "hypercorn_h2:GuardedH2",
+    "hypercorn.protocol:H11Protocol": "hypercorn_h11:GuardedH11",
     "hypercorn.protocol.h2:StreamBuffer": "hypercorn_h2:BoundedBuffer",
     "hypercorn.protocol.h2:WSStream": "hypercorn_ws:BoundedWebSocket",
     "hypercorn.protocol.h11:WSStream": "hypercorn_ws:BoundedWebSocket",
@@ -61,6 +62,8 @@ _RELIED_ON: Final = (
     "hypercorn.protocol.h2:H2Protocol._close_stream",
     "hypercorn.protocol.h2:H2Protocol._flush",
     "hypercorn.protocol.h11:H11WSConnection",
+    "hypercorn.protocol.h11:H11Protocol._create_stream",
+    "hypercorn.protocol.h11:H11Protocol._send_error_response",
 )
 """What of Hypercorn 0.18 the parts replace, override or call."""
 
@@ -151,7 +154,11 @@ def install(relied_on: Iterable[str] = _RELIED_ON) -> bool:
         except (ImportError, AttributeError) as error:  # what a part imports is not there
             unknown = error
     if unknown:
-        _log.warning("this Hypercorn is not known: its connections are unguarded: %s", unknown)
+        _log.warning(
+            "this Hypercorn is not known: its connections are unguarded, and who reads nothing can "
+            "hold the server up: %s",
+            unknown,
+        )
         return False
     for place, part_of_ours in ours.items():  # all or none
         module, _, name = place.partition(":")

@@ -41,7 +41,28 @@ async def to_the_end(stream: trio.abc.ReceiveStream) -> bytes:
 async def test_a_refused_handshake_ends_the_connection(tmp_path: Path, request_: bytes) -> None:
     async with local(tmp_path) as server, byte_stream(server.place) as stream:
         await stream.send_all(request_)
-        assert (await to_the_end(stream)).startswith(b"HTTP/1.1 400 ")
+        answer = await to_the_end(stream)
+        if b"Version: 12" in request_:
+            assert answer.startswith(b"HTTP/1.1 426 ")
+            assert b"sec-websocket-version: 13\r\n" in answer
+        else:
+            assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+async def test_a_request_of_two_lengths_is_refused_and_nothing_behind_it_is_read(
+    tmp_path: Path,
+) -> None:
+    """What a proxy takes for its body must not become a request (RFC 9112, section 6.1)."""
+    smuggled = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    request = (
+        b"POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" % (5 + len(smuggled))
+    )
+    async with local(tmp_path) as server, byte_stream(server.place) as stream:
+        await stream.send_all(request + smuggled)
+        answer = await to_the_end(stream)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1") == 1
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from hypercorn.protocol.h2 import BUFFER_HIGH_WATER, BUFFER_LOW_WATER, BufferCom
 from hypercorn.trio.worker_context import EventWrapper
 
 from incident_manager.http.hypercorn_h2 import BoundedBuffer, GuardedH2
+from incident_manager.http.hypercorn_h11 import GuardedH11
 from incident_manager.http.hypercorn_tcp import GuardedServer
 from incident_manager.http.hypercorn_ws import BoundedWebSocket
 from incident_manager.http.transport import Guard, guard_of, install, missing
@@ -24,6 +25,7 @@ def test_it_is_put_in() -> None:
     assert install()
     assert vars(hypercorn.trio.run)["TCPServer"] is GuardedServer
     assert vars(hypercorn.protocol)["H2Protocol"] is GuardedH2
+    assert vars(hypercorn.protocol)["H11Protocol"] is GuardedH11
     assert hypercorn.protocol.h2.StreamBuffer is BoundedBuffer
     assert vars(hypercorn.protocol.h2)["WSStream"] is BoundedWebSocket
     assert vars(hypercorn.protocol.h11)["WSStream"] is BoundedWebSocket
