@@ -129,6 +129,7 @@ export class Board extends HTMLElement {
       spare.push(row);
     }
     const now = this.#now();
+    let place = this.space.firstChild; // the rows are read out in the order that they have here
     for (let index = from; index < to; index += 1) {
       const incident = items[index];
       let row = this.#rows.get(incident.id);
@@ -137,7 +138,8 @@ export class Board extends HTMLElement {
         this.#rows.set(incident.id, row);
       }
       row.show(incident, index, items.length, this.#look, now);
-      if (row.root.parentNode !== this.space) this.space.append(row.root);
+      if (row.root === place) place = place.nextSibling;
+      else this.space.insertBefore(row.root, place);
     }
     spare.forEach((row) => row.root.remove());
     const { current } = this.#look;

@@ -91,6 +91,7 @@ export class Charts extends HTMLElement {
   connectedCallback() {
     this.setAttribute("role", "region");
     this.setAttribute("aria-label", "Charts");
+    this.tabIndex = 0; // where there is little room it scrolls
   }
 
   // Read what is needed: `feed` for incidents that are done, `link` for counts of alerts.

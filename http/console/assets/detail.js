@@ -68,7 +68,7 @@ export class Detail extends HTMLElement {
   #make(name, given) {
     this.fail("");
     this.#leave();
-    this.#tell("change", { name, id: this.incident.id, given });
+    this.#tell("act", { name, id: this.incident.id, given });
   }
 
   #leave() {

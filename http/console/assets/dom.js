@@ -9,7 +9,7 @@ function fill(made, given, inside) {
     else if (name === "value") made.value = value;
     else made.setAttribute(name, value === true ? "" : value);
   }
-  made.append(...inside.flat().filter((each) => each !== null && each !== undefined && each !== false));
+  made.append(...inside.flat(Infinity).filter((each) => each !== null && each !== undefined && each !== false));
   return made;
 }
 

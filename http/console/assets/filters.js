@@ -11,7 +11,7 @@ export class Counts extends HTMLElement {
     this.buttons = SEVERITIES.map((severity) => h("button", {
       type: "button", class: `count ${severity}`, title: `Show ${severity} (${MEANS[severity]}) only`,
       onclick: () => tell(this, { ...this.filter, severities: toggled(this.filter.severities, severity) }),
-    }, h("span", { class: "name" }, severity), h("b")));
+    }, h("span", { class: "name" }, severity), h("b"), h("span", { class: "unseen" }, "active")));
     this.append(...this.buttons);
   }
 
@@ -21,7 +21,6 @@ export class Counts extends HTMLElement {
       const severity = SEVERITIES[i];
       button.querySelector("b").textContent = count(counts[severity]);
       button.setAttribute("aria-pressed", String(filter.severities.includes(severity)));
-      button.setAttribute("aria-label", `${severity}: ${counts[severity]} active`);
       button.classList.toggle("none", counts[severity] === 0);
     });
   }
@@ -62,7 +61,7 @@ export class Filters extends HTMLElement {
       if (document.activeElement !== input) input.value = value;
     }
     this.labels.replaceChildren(...filter.labels.map(([name, value]) => h("button", {
-      type: "button", class: "chip remove", title: "Remove", "aria-label": `Remove ${name}=${value}`,
+      type: "button", class: "chip remove", title: "Remove", "aria-label": `${name}=${value}: remove`,
       onclick: () => this.#change({ labels: filter.labels.filter(([each, of]) => each !== name || of !== value) }),
     }, `${name}=${value}`)));
     this.clear.hidden = isEmpty(filter);

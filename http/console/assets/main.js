@@ -289,7 +289,7 @@ parts.board.addEventListener("pick", (event) => open(event.detail));
 parts.board.addEventListener("edge", () => feed.more(view.filter).catch((error) => toast(error.message)));
 parts.detail.addEventListener("pick", (event) => open(event.detail));
 parts.detail.addEventListener("leave", leave);
-parts.detail.addEventListener("change", (event) => change(event.detail));
+parts.detail.addEventListener("act", (event) => change(event.detail));
 parts.tools.addEventListener("tool", (event) => tool(event.detail));
 parts.status.addEventListener("hurry", () => link.hurry());
 parts.signin.addEventListener("signed", () => link.start());

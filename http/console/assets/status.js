@@ -59,7 +59,7 @@ export class News extends HTMLElement {
 export class Tools extends HTMLElement {
   connectedCallback() {
     const button = (name, word, label) => h("button", {
-      type: "button", class: "quiet", "aria-label": label, title: label,
+      type: "button", class: "quiet", title: label,
       onclick: () => this.dispatchEvent(new CustomEvent("tool", { detail: name })),
     }, word);
     this.charts = button("charts", "Charts", "Charts (g)");

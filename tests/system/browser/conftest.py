@@ -1,0 +1,30 @@
+"""What the tests in a browser share."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from system.browser.stage import Stage, stage
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Stage]:
+    """One Chromium for all of them."""
+    with stage() as ready:
+        yield ready
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """axe-core, of the version that the lock file names."""
+    place = tmp_path_factory.mktemp("axe")
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(HERE / name, place)
+    command = ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"]
+    subprocess.run(command, cwd=place, check=True, timeout=300)
+    return (place / "node_modules/axe-core/axe.min.js").read_text()
