@@ -248,8 +248,9 @@ class LimitSettings:
     requests_per_minute: Annotated[
         int,
         About(
-            "Requests and WebSocket operations of one principal a minute, and alerts in a batch; "
-            "without credentials, of one address. Then 429. 0: no limit.",
+            "Requests and WebSocket operations of one principal a minute, and each alert or change "
+            "of a batch, a webhook or a mutation; without credentials, of one address. Then 429. "
+            "0: no limit.",
             least=0,
         ),
     ] = 0

@@ -17,6 +17,7 @@ from incident_manager.http.debug.page import shell
 from incident_manager.http.debug.picture import node_view, time_view
 from incident_manager.http.debug.stream import changes
 from incident_manager.http.logs import Redactor
+from incident_manager.http.origins import refuse_strangers
 from incident_manager.http.replies import json_reply
 from incident_manager.http.rest.filters import Parameters, read_int
 from incident_manager.http.serving import caller, gateway
@@ -50,6 +51,7 @@ async def _answer(actor_id: str | None) -> TrioResponse:
     asked = _Asked.read(actor_id)
     system = gateway().running()
     if asked.watch:
+        refuse_strangers(request.headers)  # a stream is held as long as a page likes
         return _stream(system.tree, asked, who)
     census = await _census(system, asked)
     if asked.finds:

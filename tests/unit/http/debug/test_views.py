@@ -90,6 +90,13 @@ async def test_where_nothing_can_be_found(query: str, field: str) -> None:
         assert (reply.status, reply.fields) == (400, [field])
 
 
+async def test_a_page_of_another_origin_cannot_hold_a_stream() -> None:
+    async with serving() as served:
+        for headers in ({"Origin": "http://elsewhere"}, {"Sec-Fetch-Site": "cross-site"}):
+            reply = await served.get("/debug/actors?watch", headers=headers)
+            assert (reply.status, reply.json["code"]) == (403, "FORBIDDEN")
+
+
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
 
