@@ -23,7 +23,7 @@ export function rough(milliseconds) {
 }
 
 const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
-const date = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+const date = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 
 // The time of day; with its date if that is not today's.
 export function when(text, now = new Date()) {
