@@ -45,6 +45,7 @@ _SAID: Final = {
     413: "The body is too large.",
     415: "The body is not JSON.",
     422: "The idempotency key was used before with another body.",
+    429: "More was asked than one client may; `Retry-After` says when it may ask again.",
     500: "Something went wrong inside the server.",
     503: "The server cannot answer now; whether a change was made may be unknown.",
     504: "There was no answer in time.",
@@ -204,7 +205,7 @@ def _statuses(route: Told, operation: Operation) -> set[int]:
     """The statuses with which a route answers a problem."""
     found = {403, 500, *operation.errors}  # 403 also for a Host that is not one of ours
     if route.least is not None:
-        found |= {401, 503, 504}
+        found |= {401, 429, 503, 504}
     if _PATH.search(route.path):
         found |= {400, 404}
     if operation.parameters:
@@ -227,7 +228,7 @@ def _problem(status: int) -> Schema:
         "description": _SAID[status],
         "content": {PROBLEM: {"schema": reference(shapes.Problem.__name__)}},
     }
-    header = {401: "WWW-Authenticate", 503: "Retry-After"}.get(status)
+    header = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}.get(status)
     if header is not None:
         found["headers"] = {header: {"$ref": f"#/components/headers/{header}"}}
     return found
