@@ -1,8 +1,11 @@
-"""Each example client through restarts, a cut network and tokens that run out: every event is had
+"""The example clients through restarts, a cut network and tokens that run out: every event is had
 exactly once, and in order."""
 
+import os
+import shutil
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -41,6 +44,19 @@ STREAMS = {
     "alerts": "alerts { id title severity status incidentId }",
 }
 """What every client follows; here with the fields by which it is compared."""
+
+
+Followers = Mapping[str, Follower]
+
+
+async def all_say(followers: Followers, text: str, **fields: object) -> None:
+    for follower in followers.values():
+        await follower.says(text, **fields)
+
+
+async def all_have(followers: Followers, stream: str, count: int) -> None:
+    for follower in followers.values():
+        await follower.has(stream, count)
 
 
 def each() -> list[object]:
@@ -107,22 +123,22 @@ class Feeder:
                 raise
 
 
-async def run_out(follower: Follower, token: Token, feeder: Feeder) -> None:
+async def run_out(followers: Followers, token: Token, feeder: Feeder) -> None:
     """Twice the token is renewed on the living connection; then there is none in time.
 
     Each one outlives the renewal of the one before it, which is due a fifth before that ends.
     """
-    for ttl in (10, 6):
+    for ttl in (14, 6):
         token.give(ttl)
         await feeder.feed(25)
-        await follower.says("token renewed")
+        await all_say(followers, "token renewed")
     token.take_away()
     await feeder.feed(25)
-    await follower.says("disconnected", code=4403)
+    await all_say(followers, "disconnected", code=4403)
     await feeder.feed(25)
-    await follower.says("no token")
+    await all_say(followers, "no token")
     token.give(3600)
-    await follower.says("connected")
+    await all_say(followers, "connected")
 
 
 async def restart(server: ServerProcess, *, kill: bool) -> None:
@@ -133,12 +149,14 @@ async def restart(server: ServerProcess, *, kill: bool) -> None:
     await server.start()
 
 
-async def cut(proxy: Proxy, follower: Follower) -> None:
+async def cut(proxy: Proxy, followers: Followers) -> None:
     """Five seconds in which nothing comes through, and nobody is told."""
     proxy.cut()
     with trio.move_on_after(CUT_SECONDS):
-        await follower.ended()
-    assert follower.running
+        async with trio.open_nursery() as nursery:
+            for follower in followers.values():
+                nursery.start_soon(follower.ended)
+    assert all(follower.running for follower in followers.values())
     assert proxy.swallowed
     proxy.mend()
 
@@ -180,52 +198,86 @@ def bare(given: object, shown: object) -> object:
 
 
 async def drama(
-    server: ServerProcess, proxy: Proxy, client: Client, follower: Follower, token: Token
-) -> dict[str, list[Event]]:
-    """All that can happen to a client; what it must have had by then."""
+    server: ServerProcess, proxy: Proxy, client: Client, followers: Followers, token: Token
+) -> dict[str, dict[str, list[Event]]]:
+    """All that can happen to clients; what each must have had by then."""
     feeder = Feeder(client)
-    start = (await follower.says("following"))["cursor"]
-    await run_out(follower, token, feeder)
+    starts = {
+        name: (await follower.says("following"))["cursor"] for name, follower in followers.items()
+    }
+    await run_out(followers, token, feeder)
     for trouble in ("stop", "kill", "cut", "stop"):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(feeder.feed, 100)
-            await follower.has("newIncidents", feeder.made + 10)
+            await all_have(followers, "newIncidents", feeder.made + 10)
             if trouble == "cut":
-                nursery.start_soon(cut, proxy, follower)
+                nursery.start_soon(cut, proxy, followers)
             else:
                 await restart(server, kill=trouble == "kill")
-        await follower.says("disconnected")
-        await follower.has("newIncidents", feeder.made)
+        await all_say(followers, "disconnected")
+        await all_have(followers, "newIncidents", feeder.made)
     await feeder.one(END, "P0", acknowledge=True)
-    expected = {stream: await replay(client, stream, start) for stream in STREAMS}
-    for stream, events in expected.items():
-        await follower.has(stream, len(events))
-    return expected
+    expected = {
+        start: {stream: await replay(client, stream, start) for stream in STREAMS}
+        for start in set(starts.values())
+    }
+    for name, follower in followers.items():
+        for stream, events in expected[starts[name]].items():
+            await follower.has(stream, len(events))
+    return {name: expected[start] for name, start in starts.items()}
 
 
-async def test_every_event_once_and_in_order(command: Sequence[str], tmp_path: Path) -> None:
+def there() -> list[Program]:
+    """The programs whose toolchains are on this machine; in CI that must be all."""
+    missing = {each.needs for each in PROGRAMS if each.needs and not shutil.which(each.needs)}
+    if missing:
+        print("not on this machine, and so left out:", *sorted(missing))
+        assert os.environ.get("CI") != "true", "in CI nothing is left out"
+    return [each for each in PROGRAMS if each.needs not in missing]
+
+
+async def test_every_event_once_and_in_order(
+    tmp_path: Path, built: dict[str, Sequence[str]]
+) -> None:
+    """All of them at the same time, each with a connection of its own."""
+    for program in there():
+        built.setdefault(program.name, program.build())
     async with (
         run(tmp_path, auth__jwt_secret=SECRET) as server,
         proxied(server.place.port) as proxy,
     ):
         token = Token(tmp_path / "token")
-        token.give(8)  # long enough for the start of an interpreter
+        token.give(12)  # long enough for the start of the interpreters
         async with (
             open_client(server.place.ws, lambda: token.issue(3600), backoff=AT_ONCE) as client,
-            following(command, proxy.ws, AUTH_TOKEN_FILE=token.path) as follower,
+            AsyncExitStack() as stack,
         ):
-            expected = await drama(server, proxy, client, follower, token)
-            assert await follower.stop() == 0
+            followers = {
+                name: await stack.enter_async_context(
+                    following(command, proxy.ws, AUTH_TOKEN_FILE=token.path)
+                )
+                for name, command in built.items()
+            }
+            expected = await drama(server, proxy, client, followers, token)
+            for name, follower in followers.items():
+                assert await follower.stop() == 0, name
+    for name, follower in followers.items():
+        check(name, follower, expected[name])
+
+
+def check(name: str, follower: Follower, expected: Mapping[str, Sequence[Event]]) -> None:
     assert [title(event) for event in follower.of("newIncidents")] == [
         *(f"a{number}" for number in range(500)),
         END,
-    ]
+    ], name
     for stream, events in expected.items():
         seen = follower.of(stream)
-        assert [event.cursor for event in seen] == [event.cursor for event in events], stream
+        assert [event.cursor for event in seen] == [event.cursor for event in events], (
+            f"{name}: {stream}"
+        )
         for one, other in zip(seen, events, strict=True):
-            assert bare(one.data, other.data) == other.data, stream
-    assert "gap" not in {said(entry) for entry in follower.log}
+            assert bare(one.data, other.data) == other.data, f"{name}: {stream}"
+    assert "gap" not in {said(entry) for entry in follower.log}, name
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
