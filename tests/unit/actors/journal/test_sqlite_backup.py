@@ -142,7 +142,8 @@ class TestRestore:
         async with open_sqlite(path) as journal:
             assert await journal.bounds() == found.bounds
             assert (await journal.read_after(0, 99)).records == make_history(20)
-            [entry] = (await journal.audit(AuditQuery(actions=frozenset({AuditAction.RESTORED})))).entries
+            wanted = AuditQuery(actions=frozenset({AuditAction.RESTORED}))
+            [entry] = (await journal.audit(wanted)).entries
             assert entry.detail == {"epoch": old.epoch, "head": "20"}
 
     def test_into_an_empty_place(self, path: Path, kept: Path, tmp_path: Path) -> None:
