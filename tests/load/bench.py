@@ -78,7 +78,7 @@ def main(
     profile: str | None,
 ) -> None:
     """Measure the server on this machine; ends with 1 when an event was lost or repeated."""
-    if write and (short or only or profile or scrape or server or not peers):
+    if write and (short or only or profile or scrape or server or images or not peers):
         raise click.UsageError("--write takes the figures of a full run only")
     console = Console(stderr=True)
     _raise_file_limit(console)
@@ -96,6 +96,9 @@ def main(
         console.print(f"Load client: {loader.name}")
         for scenario in _chosen(short=short, only=only):
             console.print(f"[bold]{scenario.key}[/]  {scenario.title}")
+            if (scenario.stalled or scenario.missed) and not loader.compiled:
+                console.print("  [yellow]left out: it needs the compiled load client")
+                continue
             if not server or OURS in server:
                 results.append(bench.repeat(scenario, loader))
             if scenario.peers:
@@ -109,9 +112,9 @@ def main(
     texts = (machine(loader.name, where, command), about, beside(results), tables(results))
     block = "\n\n".join(text for text in texts if text)
     click.echo(block)
-    if write or images:
-        charts.draw(results, Path(images) if images else _IMAGES)
+    drawn = charts.draw(results, Path(images or _IMAGES)) if write or images else []
     if write:
+        block = "\n\n".join(text for text in (block, charts.gallery(drawn)) if text)
         _DOCUMENT.write_text(place(_DOCUMENT.read_text(), block))
     console.print(f"{time.monotonic() - began:.0f} s")
     bad = {one.scenario.key: one.faults for one in results if one.faults and one.server == OURS}

@@ -14,7 +14,7 @@ from load.measure import P99, Measured
 from load.report import NAMES
 from load.rivals import OURS
 
-__all__ = ["draw"]
+__all__ = ["draw", "gallery"]
 
 _OURS, _OTHERS = "#b3261e", ("#5c7fa3", "#93aec9", "#c5d4e3")
 _Value = Callable[[Measured], float]
@@ -180,3 +180,25 @@ _CHARTS: dict[str, Callable[[Axes, Sequence[Measured]], bool]] = {
     "connect": _connect,
     "ingest": _ingest,
 }
+_OF: dict[str, tuple[str, tuple[str, ...]]] = {
+    "fan-out": ("Deliveries/s to 500 connections", ("fan-out-1", "fan-out-10", "fan-out-100")),
+    "latency": (
+        "p99 from acceptance to read in fan-outs of 100",
+        ("steady-2000", "steady-20000", "steady-100000"),
+    ),
+    "ramp": ("10,000 connections, raised until p99 passes 10 ms", ("steady-20000",)),
+    "memory": ("Memory per connection", ("connections-1000", "steady-20000")),
+    "connect": ("Connection rate", ("connections-1000", "steady-20000")),
+    "ingest": ("Alerts accepted/s", ("ingest-1", "ingest-100")),
+}
+
+
+def gallery(drawn: Sequence[Path]) -> str:
+    """The charts as Markdown for a document beside ``images/``, each with its command."""
+    blocks = ["### Charts"] if drawn else []
+    for path in drawn:
+        title, keys = _OF[path.stem.removeprefix("bench-")]
+        words = " ".join(f"--only {key}" for key in keys)
+        command = f'make bench ARGS="{words} --charts docs/images"'
+        blocks.append(f"![{title}](images/{path.name})\n\n{title}: `{command}`")
+    return "\n\n".join(blocks)

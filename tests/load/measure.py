@@ -30,6 +30,7 @@ P99 = 10.0
 """Milliseconds from an alert's acceptance to the client's read that a step of a ramp may take."""
 _STEP = 4.0  # seconds of each
 _STEP_BATCH = 5
+_SETTLE = 20.0  # seconds at most between two
 _ENOUGH = 0.97  # of the deliveries asked for
 
 
@@ -149,17 +150,20 @@ def _idle(server: Server, seconds: float, say: Say) -> float:
 def _climb(
     scenario: Scenario, load: LoadClient, figures: Figures, say: Say
 ) -> tuple[tuple[float, float], ...]:
-    """Raise the rate until p99 passes its bound, or not all that was asked for comes in time."""
+    """Raise the rate until p99 passes its bound, or not all that was asked for comes in time.
+
+    Where it does so from the beginning, lower the rate until it does not.
+    """
     if not scenario.ramp:
         return ()
-    asked = scenario.run.rate * scenario.run.batch * scenario.connect.count
-    first = asked / scenario.connect.groups
+    width = scenario.connect.count / scenario.connect.groups
+    first = scenario.run.rate * scenario.run.batch * width
     steps = [(first, _judged(first, figures))]
-    for rate in scenario.ramp:
-        if steps[-1][1] > P99:
-            break
-        say(f"{rate:,} deliveries/s")
-        per_second = rate * scenario.connect.groups / scenario.connect.count / _STEP_BATCH
+    above = steps[0][1] > P99
+    for rate in (first / 2, first / 4, first / 10) if above else scenario.ramp:
+        say(f"{rate:,.0f} deliveries/s")
+        load.settle(_SETTLE)  # what the step before still owes does not count against this one
+        per_second = rate / width / _STEP_BATCH
         ran = load.run(
             Run(
                 requests=int(per_second * _STEP),
@@ -172,7 +176,9 @@ def _climb(
         )
         faults = {name: ran.get(name, 0) for name in FAULTS}
         steps.append((rate, _judged(rate, {**delivery(ran, None, None), **faults})))
-    return tuple(steps)
+        if (steps[-1][1] > P99) != above:
+            break
+    return tuple(sorted(steps))
 
 
 def _judged(rate: float, figures: Figures) -> float:

@@ -153,7 +153,7 @@ class Loop:
             self.pump(0.01)
         for sender in senders:
             sender.drop()
-        lost = sum(max(0, run.acked[one.group] - len(one.seen)) for one in self.subscribers)
+        lost = self.owed()
         return {
             "seconds": max(0, max(run.last, run.last_ack) - began) / 1e9,
             **run.counts,
@@ -178,6 +178,25 @@ class Loop:
                 had, patience = come, time.monotonic() + grace
             self.pump(0.01)
 
+    def do_settle(self, seconds: float) -> dict[str, Any]:
+        """Wait until everybody has all that was acknowledged in the last run."""
+        began, lost = time.monotonic(), self.owed()
+        while lost and time.monotonic() < began + seconds:
+            self.pump(0.01)
+            lost = self.owed()
+        counts = self.run.counts
+        return {
+            "seconds": time.monotonic() - began,
+            "lost": lost,
+            **{name: counts[name] for name in ("deliveries", "repeated", "disordered", "foreign")},
+            "errors": self.errors,
+            "dropped": self.dropped,
+        }
+
+    def owed(self) -> int:
+        acked = self.run.acked
+        return sum(max(0, acked[one.group] - len(one.seen)) for one in self.subscribers)
+
     def execute(self, line: str) -> dict[str, Any]:
         name, _, rest = line.partition(" ")
         words = (
@@ -189,6 +208,8 @@ class Loop:
             return self.do_connect(*words)  # type: ignore[arg-type]
         if name == "run":
             return self.do_run(*words)  # type: ignore[arg-type]
+        if name == "settle":
+            return self.do_settle(float(rest))
         if name == "subscribe":
             self.subscribe = rest
         elif name == "alert":

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from pathlib import Path
 
-from load.charts import draw
+from load.charts import draw, gallery
 from load.measure import Measured
 from load.rivals import OURS
 from load.scenarios import SCENARIOS
@@ -50,3 +50,10 @@ def test_the_same_figures_are_the_same_file(tmp_path: Path) -> None:
     results = [_measured("fan-out-1", deliveries_per_second=1000)]
     (first,), (second,) = draw(results, tmp_path / "a"), draw(results, tmp_path / "b")
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_each_chart_is_shown_with_the_command_that_draws_it_again() -> None:
+    text = gallery([Path("anywhere/bench-ramp.png")])
+    assert "](images/bench-ramp.png)" in text
+    assert '`make bench ARGS="--only steady-20000 --charts docs/images"`' in text
+    assert gallery([]) == ""
