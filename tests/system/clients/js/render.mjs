@@ -4,14 +4,15 @@ import { JSDOM } from 'jsdom';
 
 const [sample, url] = process.argv.slice(2);
 const { window } = new JSDOM('<div id="root"></div>', { url, pretendToBeVisual: true });
-const { document, WebSocket } = window;
-Object.assign(globalThis, { window, document, WebSocket });
+for (const name of ['window', 'document', 'navigator', 'WebSocket']) {
+  Object.defineProperty(globalThis, name, { value: window[name] });
+}
 
 const { createElement } = await import('react');
 const { createRoot } = await import('react-dom/client');
 const { App } = await import(sample);
 
-const root = document.getElementById('root');
+const root = window.document.getElementById('root');
 const show = () => console.log(JSON.stringify([...root.querySelectorAll('li, p')].map((each) => each.textContent)));
 new window.MutationObserver(show).observe(root, {
   childList: true,

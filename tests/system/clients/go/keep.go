@@ -1,0 +1,5 @@
+//go:build keep
+
+package main
+
+import _ "github.com/coder/websocket"
