@@ -13,6 +13,8 @@ _ASSETS: Final = Path(__file__).parent / "assets"
 _TYPES: Final = {
     "actors.css": "text/css; charset=utf-8",
     "actors.js": "text/javascript; charset=utf-8",
+    "bars.js": "text/javascript; charset=utf-8",
+    "rates.js": "text/javascript; charset=utf-8",
 }
 _PAGES: Final = ("GET /debug/actors", "GET /debug/actors/<actor_id>")
 _HTML: Final = "text/html"

@@ -57,6 +57,7 @@ def _failure(failure: Failure | None, redactor: Redactor) -> dict[str, object] |
         "type": failure.type,
         "message": redactor.text(failure.message),
         "when": time_view(failure.when),
+        "traceback": redactor.text(failure.traceback),
     }
 
 

@@ -65,9 +65,10 @@ export class Tools extends HTMLElement {
     this.charts = button("charts", "Charts", "Charts (g)");
     this.alarm = button("alarm", "Alarm", "Sound and notification for P0 and P1");
     this.help = button("help", "?", "Keyboard and help (?)");
+    this.actors = h("a", { href: "/debug/actors", title: "The actors of the server" }, "Actors");
     this.who = h("span", { class: "me" });
     this.out = button("out", "Sign out", "Sign out");
-    this.append(this.charts, this.alarm, this.help, this.who, this.out);
+    this.append(this.charts, this.alarm, this.actors, this.help, this.who, this.out);
   }
 
   show({ me, charts, alarm, token }) {
@@ -77,6 +78,7 @@ export class Tools extends HTMLElement {
     const role = me?.roles.at(-1) ?? "";
     const confined = Object.entries(me?.selectors ?? {}).map(([name, value]) => `${name}=${value}`).join(", ");
     say(this.who, me ? `${me.name}${me.name.toUpperCase() === role ? "" : ` · ${role.toLowerCase()}`}${confined ? ` · ${confined}` : ""}` : "");
+    this.actors.hidden = role !== "ADMIN";
     this.out.hidden = !token;
   }
 }

@@ -1,10 +1,15 @@
 // The live actor tree. It has no data of its own: it fetches with the token of whoever looks.
+import { Chart, bar } from "./bars.js";
+import { Rates, between, histogram } from "./rates.js";
+
 const PAGE = 50; // connections on one page
 const EVERY = 2000; // milliseconds between two looks at the figures
 const TOKEN = "incident-manager.token";
 
 const at = (id) => document.getElementById(id);
-const view = { offset: 0, peer: "", principal: "", timer: 0, wanted: false, busy: false, reader: null };
+const view = { offset: 0, peer: "", principal: "", timer: 0, wanted: false, busy: false, reader: null, metrics: null };
+const rates = new Rates();
+const chart = new Chart(at("chart"));
 
 function make(tag, name, ...inside) {
   const made = document.createElement(tag);
@@ -75,20 +80,48 @@ function figures(node) {
     const when = new Date(last.when).toLocaleString();
     const whose = last.actor === node.id ? "" : `${last.actor}: `;
     cell.append(make("span", "failure", `${whose}${last.type}: ${last.message} (${when})`));
+    if (last.traceback) cell.append(traceback(node.id, last));
   }
   return cell;
 }
 
+// One that is open stays so when the table is drawn anew.
+const opened = new Set();
+
+function traceback(id, last) {
+  const key = `${id} ${last.when}`;
+  const made = make("details", "trace", make("summary", "", "traceback"), make("pre", "", last.traceback));
+  made.open = opened.has(key);
+  made.addEventListener("toggle", () => (made.open ? opened.add(key) : opened.delete(key)));
+  return made;
+}
+
+const LONG = 1; // seconds that a message may wait before its bar is full
+
 function mailbox(node) {
   if (!node.mailbox) return "–";
   const { depth, capacity, oldest_seconds: oldest } = node.mailbox;
-  const wait = depth && oldest ? `, oldest ${figure("", oldest)} s` : "";
-  return `${whole.format(depth)} / ${whole.format(capacity)}${wait}`;
+  const fill = capacity ? depth / capacity : 0;
+  const how = fill > 0.8 ? "bad" : fill > 0.4 ? "busy" : "good";
+  const cell = make("div", "measures", bar(depth, capacity, how, `${whole.format(depth)} / ${whole.format(capacity)}`));
+  if (depth && oldest) {
+    cell.append(bar(oldest, LONG, oldest > LONG ? "bad" : oldest > LONG / 4 ? "busy" : "good", `oldest ${figure("", oldest)} s`));
+  }
+  return cell;
 }
 
 function restarts(node) {
-  const left = node.restarts_left === null ? "" : ` (${node.restarts_left} left)`;
-  return `${whole.format(node.restarts)}${left}`;
+  const { restarts: done, restarts_left: left } = node;
+  if (left === null) return whole.format(done);
+  const how = left === 0 ? "bad" : left < 4 ? "busy" : "good";
+  return bar(left, Math.max(10, left), how, `${whole.format(done)}, ${left} left`);
+}
+
+function handled(node) {
+  const rate = rates.of(node.id, node.messages_handled);
+  if (node.messages_handled === null) return "–";
+  const told = whole.format(node.messages_handled);
+  return rate ? `${told} (${rate < 10 ? rate.toFixed(1) : whole.format(Math.round(rate))}/s)` : told;
 }
 
 function restartable(node) {
@@ -126,7 +159,7 @@ function row(node, twig) {
     make("td", "number", age(node.age_seconds)),
     make("td", "number", restarts(node)),
     make("td", "narrow", mailbox(node)),
-    make("td", "number", node.messages_handled === null ? "–" : whole.format(node.messages_handled)),
+    make("td", "number", handled(node)),
     make("td", "", figures(node)),
     make("td", "", button(node)),
   );
@@ -198,8 +231,10 @@ async function refresh() {
       view.wanted = false;
       show(await load());
     }
+    await deliveries();
   } catch (error) {
-    failed(error);
+    if (view.wanted) setTimeout(refresh); // somebody asked again meanwhile, maybe with another token
+    else failed(error);
   } finally {
     view.busy = false;
     if (at("sign-in").hidden) view.timer = setTimeout(refresh, document.hidden ? 10 * EVERY : EVERY);
@@ -216,6 +251,7 @@ function show({ connections, nodes, total }) {
   at("scroll").hidden = false;
   sums(connections);
   pages(total);
+  rates.look(performance.now());
   const made = nodes.flatMap((node) => [...rows(node)]);
   if (!made.length) {
     const cell = make("td", "more", "No connection is like that.");
@@ -230,7 +266,7 @@ function show({ connections, nodes, total }) {
 function failed(error) {
   if (error.status === 401 || error.status === 403) {
     sessionStorage.removeItem(TOKEN);
-    for (const id of ["find", "scroll", "sums", "pages"]) at(id).hidden = true;
+    for (const id of ["find", "scroll", "sums", "pages", "chart"]) at(id).hidden = true;
     if (error.status === 403) at("why").textContent = error.message;
     if (at("sign-in").hidden) at("sign-in").hidden = false;
     say("not signed in");
@@ -238,6 +274,16 @@ function failed(error) {
   } else {
     say(error.status ? error.message : "the server does not answer", "lost");
   }
+}
+
+// --- deliveries: one scrape of /metrics for each look ---
+
+async function deliveries() {
+  const text = await (await ask("/metrics", { headers: { Accept: "text/plain" } })).text();
+  const now = { at: performance.now(), buckets: histogram(text) };
+  const { metrics } = view;
+  view.metrics = now;
+  if (metrics) chart.add(between(metrics.buckets, now.buckets, (now.at - metrics.at) / 1000));
 }
 
 // --- changes ---

@@ -10,7 +10,13 @@ BROWSER = {"Accept": "text/html"}
 
 
 @pytest.mark.parametrize(
-    ("name", "media_type"), [("actors.js", "text/javascript"), ("actors.css", "text/css")]
+    ("name", "media_type"),
+    [
+        ("actors.js", "text/javascript"),
+        ("bars.js", "text/javascript"),
+        ("rates.js", "text/javascript"),
+        ("actors.css", "text/css"),
+    ],
 )
 async def test_its_parts_are_served(name: str, media_type: str) -> None:
     reply = await recovering().get(f"/debug/assets/{name}")
@@ -28,7 +34,7 @@ async def test_nothing_is_inline_or_of_another_host() -> None:
     assert re.findall(r"<script[^>]*>(.*?)</script>", page, re.DOTALL) == [""]
     assert not re.search(r"<style|\sstyle=|\son[a-z]+=", page)
     parts = re.findall(r'(?:src|href)="([^"]+)"', page)
-    assert sorted(parts) == ["/debug/assets/actors.css", "/debug/assets/actors.js", "data:,"]
+    assert sorted(parts) == ["/", "/debug/assets/actors.css", "/debug/assets/actors.js", "data:,"]
     script = (await served.get("/debug/assets/actors.js")).body.decode()
     assert "innerHTML" not in script
     assert "://" not in script
