@@ -18,7 +18,8 @@ from incident_manager.http.client import (
     OutcomeUnknown,
     open_client,
 )
-from system.client import PATIENCE, SUBMIT, alert_input
+from system import certificates
+from system.client import PATIENCE, SUBMIT, alert_input, opened
 from system.clients.follower import SECRET, Event, Follower, Token, following, said
 from system.clients.programs import PROGRAMS, Program
 from system.clients.proxy import Proxy, proxied
@@ -319,3 +320,28 @@ async def test_it_gives_up_where_the_path_is_wrong(command: Sequence[str], tmp_p
     ):
         assert await follower.ended() == 1
         await follower.says("gave up")
+
+
+async def test_it_follows_over_tls(command: Sequence[str], tmp_path: Path) -> None:
+    tls = certificates.make(tmp_path / "tls")
+    trust = {"SSL_CERT_FILE": tls.ca, "NODE_EXTRA_CA_CERTS": tls.ca}
+    async with (
+        local(tmp_path, tls=tls) as server,
+        following(command, server.ws, **trust) as follower,
+        opened(server.ws, tls=tls.trust()) as client,
+    ):
+        await follower.says("following")
+        await client.submit("one", severity="P0")
+        for stream in ("alerts", "criticalIncidents", "incidentUpdates", "newIncidents"):
+            await follower.has(stream, 1)
+        assert await follower.stop() == 0
+
+
+async def test_a_certificate_that_is_not_trusted_is_said(
+    command: Sequence[str], tmp_path: Path
+) -> None:
+    tls = certificates.make(tmp_path / "tls")
+    async with local(tmp_path, tls=tls) as server, following(command, server.ws) as follower:
+        entry = await follower.says("disconnected")
+        assert "cert" in str(entry["reason"]).lower()
+        assert await follower.stop() == 0
