@@ -40,7 +40,16 @@ export class Detail extends HTMLElement {
     this.body.replaceChildren(facts(incident, full), ...sections(full, (id) => this.#tell("pick", id)));
   }
 
-  // The server has no such incident, or does not say.
+  // There is nothing to show, or not yet.
+  none(text) {
+    this.#id = this.incident = null;
+    this.#shown = "";
+    this.top.replaceChildren(h("p", {}, text, " ", h("button", { type: "button", class: "quiet", onclick: () => this.#tell("leave") }, "Close")));
+    for (const each of [this.actions, this.asks, this.body]) each.replaceChildren();
+    this.actions.hidden = this.problem.hidden = true;
+  }
+
+  // What went wrong with a change.
   fail(text) {
     this.problem.textContent = text;
     this.problem.hidden = !text;

@@ -83,14 +83,6 @@ export class Link {
     };
   }
 
-  // Show a fresh token to the living connection: whether it was taken.
-  renew(token) {
-    return new Promise((done) => {
-      this.renewed = done;
-      this.#send({ type: "ping", payload: { authorization: credentials(token).Authorization ?? "" } });
-    });
-  }
-
   #begin(payload, handlers) {
     const id = String(++this.#last);
     this.#operations.set(id, handlers);
@@ -123,9 +115,6 @@ export class Link {
       case "ping":
         this.#send({ type: "pong", payload: message.payload });
         this.#operations.get(message.payload?.subscription)?.gap?.(message.payload);
-        break;
-      case "pong":
-        if (message.payload?.authorization) this.renewed?.(message.payload.authorization === "accepted");
         break;
     }
   }

@@ -61,7 +61,7 @@ function signedIn(me) {
   clearTimeout(view.expiry);
   if (me.expiresAt) {
     const left = Date.parse(me.expiresAt) - Date.now() - RENEW;
-    if (left < 2 ** 31) view.expiry = setTimeout(() => toast("Your token runs out in two minutes; sign out to use another."), Math.max(0, left));
+    if (left < 2 ** 31) view.expiry = setTimeout(() => toast("Your token runs out in two minutes. You will be asked for another, and miss nothing."), Math.max(0, left));
   }
   detail.stale();
   search();
@@ -143,7 +143,7 @@ function drawDetail() {
   if (selected === null) return;
   detail.want(selected);
   if (incident) parts.detail.show(incident, shown, feed.me, now);
-  else parts.detail.fail(detail.problem ?? "");
+  else parts.detail.none(detail.problem ?? "Loading …");
 }
 
 function empty() {

@@ -315,6 +315,10 @@ async def test_the_filter_is_in_the_address(
             expect(rows(page)).to_have_count(1)
             pane = page.get_by_role("region", name="The incident")
             expect(pane.get_by_role("heading", level=2)).to_have_text("slow search")
+            page.goto(f"{server.place.http}/?incident={two[:-1]}{'0' if two[-1] != '0' else '1'}")
+            expect(pane).to_contain_text("There is no such incident")
+            page.go_back()
+            expect(pane.get_by_role("heading", level=2)).to_have_text("slow search")
 
         await browser.play(scene, f"{server.place.http}/")
 
@@ -385,6 +389,7 @@ async def test_tls_and_http2_with_the_websocket_on_it(
         await browser.play(scene, f"{server.place.http}/", ignore_https_errors=True)
 
 
+@pytest.mark.component("npm")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1360, 360])
 async def test_axe_finds_nothing(

@@ -101,6 +101,7 @@ async def test_it_is_for_an_admin(tmp_path: Path, browser: Stage) -> None:
         await browser.play(scene, f"{server.place.http}/debug/actors", upset=True)
 
 
+@pytest.mark.component("npm")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1360, 360])
 async def test_axe_finds_nothing(
