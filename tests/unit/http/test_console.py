@@ -30,15 +30,15 @@ async def test_nothing_is_inline_or_of_another_host() -> None:
     assert {each.removeprefix("/console/") for each in named} <= set(PARTS)
 
 
-@pytest.mark.parametrize("name", PARTS)
-async def test_a_part_is_served_and_need_not_be_sent_twice(name: str) -> None:
+async def test_a_part_is_served_and_need_not_be_sent_twice() -> None:
     served = recovering()
-    reply = await served.get(f"/console/{name}")
-    assert reply.status == 200
-    assert reply.media_type == ("text/css" if name.endswith(".css") else "text/javascript")
-    held = {"If-None-Match": reply.headers["ETag"]}
-    again = await served.get(f"/console/{name}", headers=held)
-    assert (again.status, again.body) == (HTTPStatus.NOT_MODIFIED, b"")
+    for name in PARTS:
+        reply = await served.get(f"/console/{name}")
+        assert reply.status == 200
+        assert reply.media_type == ("text/css" if name.endswith(".css") else "text/javascript")
+        held = {"If-None-Match": reply.headers["ETag"]}
+        again = await served.get(f"/console/{name}", headers=held)
+        assert (again.status, again.body) == (HTTPStatus.NOT_MODIFIED, b"")
 
 
 @pytest.mark.parametrize("name", [each for each in PARTS if each.endswith(".js")])
