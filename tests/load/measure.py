@@ -30,7 +30,7 @@ P99 = 10.0
 """Milliseconds from an alert's acceptance to the client's read that a step of a ramp may take."""
 _STEP = 4.0  # seconds of each
 _STEP_BATCH = 5
-_SETTLE = 20.0  # seconds at most between two
+_SETTLE = 8.0  # seconds at most between two
 _ENOUGH = 0.97  # of the deliveries asked for
 
 
@@ -160,7 +160,7 @@ def _climb(
     first = scenario.run.rate * scenario.run.batch * width
     steps = [(first, _judged(first, figures))]
     above = steps[0][1] > P99
-    for rate in (first / 2, first / 4, first / 10) if above else scenario.ramp:
+    for rate in (first / 2, first / 5) if above else scenario.ramp:
         say(f"{rate:,.0f} deliveries/s")
         load.settle(_SETTLE)  # what the step before still owes does not count against this one
         per_second = rate / width / _STEP_BATCH
@@ -171,7 +171,7 @@ def _climb(
                 rate=per_second,
                 seconds=_STEP + 1,
                 senders=scenario.run.senders,
-                grace=1.0,
+                grace=0.5,
             )
         )
         faults = {name: ran.get(name, 0) for name in FAULTS}

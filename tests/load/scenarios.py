@@ -52,7 +52,7 @@ class Scenario:
     title: str
     connect: Connect
     run: Run
-    rounds: int = field(default=3)
+    rounds: int = field(default=2)
     """How often it is measured, each time on a fresh server; the medians are shown."""
     idle: float = 0.0
     """Seconds for which nothing is sent before, to see what the connections alone cost."""
@@ -140,7 +140,6 @@ def _ingest(batch: int, requests: int) -> Scenario:
         title=f"{what}, 8 senders, nobody subscribed",
         connect=Connect(count=0),
         run=Run(requests=requests, batch=batch, senders=8, seconds=8),
-        rounds=2,
         peers=True,
     )
 
@@ -170,7 +169,7 @@ def _herd(count: int, missed: int) -> Scenario:
 
 
 SCENARIOS = (
-    _connections(1_000, 3),
+    _connections(1_000, 2),
     _burst(1, 400),
     _burst(10, 100),
     _burst(100, 20),
@@ -206,7 +205,8 @@ QUICK = (
 )
 """The scenarios of a quick run, each once and for a shorter time."""
 
-_PEERS_SECONDS = 8.0
+_PEERS_SECONDS = 5.0
+_PEERS_GRACE = 0.5
 
 
 def quick(scenario: Scenario) -> Scenario:
@@ -230,8 +230,8 @@ def for_peers(scenario: Scenario) -> Scenario:
     run = scenario.run
     seconds = min(run.seconds, _PEERS_SECONDS)
     requests = min(run.requests, int(run.rate * seconds)) if run.rate else run.requests
-    if run.lockstep:
-        seconds = min(seconds, 4.0)
     return evolve(
-        scenario, rounds=1, run=evolve(run, requests=requests, seconds=seconds, grace=1.0)
+        scenario,
+        rounds=1,
+        run=evolve(run, requests=requests, seconds=seconds, grace=_PEERS_GRACE),
     )
