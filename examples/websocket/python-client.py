@@ -196,13 +196,8 @@ async def follow(client: Client, stream: Stream[T], start: str) -> None:
     """Follow one stream, for good, from after ``start``; the client resumes it by itself."""
     async for message in client.subscribe(stream.query, stream.variables, cursor=start):
         if message.gap is not None:  # what was known must be loaded anew
-            log(
-                logging.WARNING,
-                "gap",
-                stream=stream.name,
-                since=message.gap.since,
-                until=message.gap.until,
-            )
+            lost = {"from": message.gap.since, "to": message.gap.until}
+            log(logging.WARNING, "gap", stream=stream.name, **lost)
         if message.errors:
             log(
                 logging.ERROR,

@@ -1,11 +1,12 @@
 """The example clients through restarts, a cut network and tokens that run out: every event is had
 exactly once, and in order."""
 
+import json
 import os
 import shutil
 import signal
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -209,11 +210,12 @@ async def drama(
     await run_out(followers, token, feeder)
     for trouble in ("stop", "kill", "cut", "stop"):
         async with trio.open_nursery() as nursery:
+            before = feeder.made
             nursery.start_soon(feeder.feed, 100)
-            await all_have(followers, "newIncidents", feeder.made + 10)
             if trouble == "cut":
                 nursery.start_soon(cut, proxy, followers)
             else:
+                await next(iter(followers.values())).has("newIncidents", before + 10)
                 await restart(server, kill=trouble == "kill")
         await all_say(followers, "disconnected")
         await all_have(followers, "newIncidents", feeder.made)
@@ -237,28 +239,40 @@ def there() -> list[Program]:
     return [each for each in PROGRAMS if each.needs not in missing]
 
 
+def build_all(built: dict[str, Sequence[str]]) -> None:
+    for program in there():
+        if program.name not in built:
+            built[program.name] = program.build()
+
+
+@asynccontextmanager
+async def all_following(
+    built: dict[str, Sequence[str]], url: str, **variables: object
+) -> AsyncIterator[Followers]:
+    """Every program that can run here, at the same time."""
+    build_all(built)
+    async with AsyncExitStack() as stack:
+        yield {
+            name: await stack.enter_async_context(following(command, url, **variables))
+            for name, command in built.items()
+        }
+
+
 async def test_every_event_once_and_in_order(
     tmp_path: Path, built: dict[str, Sequence[str]]
 ) -> None:
     """All of them at the same time, each with a connection of its own."""
-    for program in there():
-        built.setdefault(program.name, program.build())
     async with (
         run(tmp_path, auth__jwt_secret=SECRET) as server,
         proxied(server.place.port) as proxy,
     ):
         token = Token(tmp_path / "token")
+        build_all(built)  # before the token's time begins
         token.give(12)  # long enough for the start of the interpreters
         async with (
             open_client(server.place.ws, lambda: token.issue(3600), backoff=AT_ONCE) as client,
-            AsyncExitStack() as stack,
+            all_following(built, proxy.ws, AUTH_TOKEN_FILE=token.path) as followers,
         ):
-            followers = {
-                name: await stack.enter_async_context(
-                    following(command, proxy.ws, AUTH_TOKEN_FILE=token.path)
-                )
-                for name, command in built.items()
-            }
             expected = await drama(server, proxy, client, followers, token)
             for name, follower in followers.items():
                 assert await follower.stop() == 0, name
@@ -345,3 +359,28 @@ async def test_a_certificate_that_is_not_trusted_is_said(
         entry = await follower.says("disconnected")
         assert "cert" in str(entry["reason"]).lower()
         assert await follower.stop() == 0
+
+
+async def test_a_gap_is_said_and_the_stream_goes_on(
+    tmp_path: Path, built: dict[str, Sequence[str]]
+) -> None:
+    """The journal begins anew with the server, so what was missed cannot be had."""
+    async with (
+        run(tmp_path, state__url="memory:") as server,
+        open_client(server.place.ws, backoff=AT_ONCE) as client,
+        all_following(built, server.place.ws) as followers,
+    ):
+        feeder = Feeder(client)
+        starts = [(await each.says("following"))["cursor"] for each in followers.values()]
+        await feeder.feed(3)
+        await all_have(followers, "newIncidents", 3)
+        await restart(server, kill=True)
+        for follower in followers.values():
+            gap = await follower.says("gap")
+            assert starts[0].partition(":")[0] in json.dumps(gap)
+        await feeder.feed(3)
+        await all_have(followers, "newIncidents", 6)
+        for name, follower in followers.items():
+            seen = [title(event) for event in follower.of("newIncidents")]
+            assert seen == [f"a{number}" for number in range(6)], name
+            assert await follower.stop() == 0, name
