@@ -22,8 +22,9 @@ _HEAD: Final = "# API keys of Incident Manager, written by `incident-manager api
 _State: TypeAlias = tuple[int, int, int] | None
 
 
-def read_keys(path: Path) -> Mapping[str, ApiKey]:
-    """The keys in the file; none where there is no file.
+def read_keys(path: Path, *, blank: bool = True) -> Mapping[str, ApiKey]:
+    """The keys in the file; none where there is no file. Without ``blank`` there must be something
+    in it: the command leaves a comment at least.
 
     Raises:
         ValueError: it cannot be read, or is not such a file; the text goes on after its name.
@@ -37,6 +38,8 @@ def read_keys(path: Path) -> Mapping[str, ApiKey]:
         raise ValueError(f"cannot be read: {error.strerror}") from error
     if len(content) > _MOST_BYTES:
         raise ValueError(f"is longer than {_MOST_BYTES} bytes")
+    if not content and not blank:
+        raise ValueError("is empty")
     try:
         entries = tomllib.loads(content.decode())
     except ValueError as error:
@@ -115,7 +118,7 @@ class ApiKeyFile:
             if state != self._seen:
                 self._seen = state
                 try:
-                    self.take(await trio.to_thread.run_sync(read_keys, self._path))
+                    self.take(await trio.to_thread.run_sync(self._read))
                 except ValueError as error:
                     self.fail(error)
             await trio.sleep(self._period)
@@ -133,6 +136,10 @@ class ApiKeyFile:
         """The file cannot be used."""
         self._failure = str(error)
         _log.error("auth.api_keys_file %s; the keys known go on", error)
+
+    def _read(self) -> Mapping[str, ApiKey]:
+        # Who writes it in place leaves it empty for a moment: that takes nobody's key away.
+        return read_keys(self._path, blank=False)
 
     def _state(self) -> _State:
         try:

@@ -68,7 +68,7 @@ class Who:
         return ALLOWED
 
 
-def _token(role: Role, seconds: float = 600, **claims: Any) -> dict[str, str]:
+def _token(role: Role, seconds: float = 86_400, **claims: Any) -> dict[str, str]:
     given = {"sub": role.name, "roles": [role.name], "exp": time.time() + seconds, **claims}
     return {"authorization": f"Bearer {jwt.encode(given, SECRET, 'HS256')}"}
 

@@ -23,6 +23,7 @@ ESCALATE = c.EscalateIncident("1", Severity.P0, "x")
 RESOLVE = c.ResolveIncident("1", ResolutionMethod.MANUAL, "")
 REOPEN = c.ReopenIncident("1")
 LINK = c.LinkIncidents("1", "2")
+REDACT = c.RedactIncident("1", "x")
 PLAIN = (
     ALERT,
     CREATE,
@@ -33,6 +34,7 @@ PLAIN = (
     RESOLVE,
     REOPEN,
     LINK,
+    REDACT,
     c.AcknowledgeIncident("1"),
     c.CloseIncident("1"),
 )
@@ -55,6 +57,7 @@ TEXTS = [
     (COMMENT, "content", "comment", 1, "64"),
     (ESCALATE, "reason", "reason", 1, 1024),
     (REOPEN, "reason", "reason", 1, 1024),
+    (REDACT, "reason", "reason", 1, 1024),
     (RESOLVE, "notes", "notes", 0, "64"),
     (RESOLVE, "root_cause", "rootCause", 0, "64"),
     (LINK, "id", "id", 1, 64),
@@ -67,6 +70,8 @@ LISTS = [
     (UPDATE, "assignees", "assignees", 64, 255),
     (ASSIGN, "assignees", "assignees", 64, 255),
     (UPDATE, "remove_labels", "removeLabels", 64, 128),
+    (REDACT, "scope", "fields", 16, 32),
+    (REDACT, "label_patterns", "labels", 64, 128),
 ]
 MAPS = [
     (ALERT, "labels", "labels", 1024),

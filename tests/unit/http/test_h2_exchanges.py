@@ -136,7 +136,7 @@ async def test_a_websocket_that_is_refused_is_not_kept() -> None:
     fields = (*WEBSOCKET[:-1], ("sec-websocket-version", "12"))
     async with wired() as h2:
         await h2.take(h2.headers(1, fields, end=False))
-        assert h2.status == {1: "400"}
+        assert h2.status == {1: "426"}
         assert h2.idle is True
 
 
