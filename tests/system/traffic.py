@@ -3,7 +3,7 @@
 They outlive the server: who loses it waits until :class:`Up` says that there is one again.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from itertools import count, islice
 from typing import Any
 
@@ -89,6 +89,26 @@ class Work:
         )
 
 
+class Whole(httpx.AsyncByteStream):
+    """A body that may be left half sent, when the server ends the connection meanwhile.
+
+    Of httpx's own an async generator is left over, which warns when it is collected.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._parts: list[bytes] = []
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        self._parts = [self._data]
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._parts:
+            raise StopAsyncIteration
+        return self._parts.pop()
+
+
 class RestSender:
     """Sends by ``POST /v1/alerts`` with an idempotency key, again until it is acknowledged.
 
@@ -112,11 +132,14 @@ class RestSender:
     async def _send(self, http: httpx.AsyncClient, numbers: Sequence[int]) -> bool:
         alerts = [self._work.alert(number) for number in numbers]
         try:
-            answer = await http.post(
+            request = http.build_request(
+                "POST",
                 "/v1/alerts",
                 json=alerts[0] if self._batch == 1 else {"alerts": alerts},
                 headers={"Idempotency-Key": f"alerts-from-{numbers[0]}"},
             )
+            request.stream = Whole(request.content)
+            answer = await http.send(request)
         except httpx.TransportError:
             return False
         if answer.status_code == 503:
