@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 import trio
 
+from system.certificates import make
 from system.client import PATIENCE, opened
 from system.harness import local
 from system.readers import dialled, shake
 from system.rude import masked, upgrade
-from system.wires import byte_stream
+from system.wires import Carrier, byte_stream
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SETTINGS = bytes.fromhex("000000040000000000")
@@ -66,15 +67,35 @@ async def test_a_request_of_two_lengths_is_refused_and_nothing_behind_it_is_read
 
 
 @pytest.mark.slow
-async def test_an_idle_connection_is_closed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("secure", [False, True], ids=["cleartext", "TLS"])
+async def test_an_idle_connection_is_closed(tmp_path: Path, secure: bool) -> None:
     async def ends(request: bytes) -> None:
-        async with byte_stream(server.place) as stream:
+        carrier = Carrier.HTTP_2 if request.startswith(b"PRI") else Carrier.HTTP_1
+        async with byte_stream(server.place, carrier) as stream:
             await stream.send_all(request)
             await to_the_end(stream)
 
-    async with local(tmp_path) as server, trio.open_nursery() as nursery:
+    tls = make(tmp_path / "tls") if secure else None
+    async with local(tmp_path, tls=tls) as server, trio.open_nursery() as nursery:
         for request in IDLE.values():
             nursery.start_soon(ends, request)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("secure", [False, True], ids=["cleartext", "TLS"])
+async def test_a_head_that_trickles_in_is_not_waited_for(tmp_path: Path, secure: bool) -> None:
+    tls = make(tmp_path / "tls") if secure else None
+    async with local(tmp_path, tls=tls) as server, byte_stream(server.place) as stream:
+        await stream.send_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+        ended = False
+        with trio.fail_after(PATIENCE):
+            while not ended:
+                try:
+                    await stream.send_all(b"x")
+                    with trio.move_on_after(0.1):
+                        ended = not await stream.receive_some()
+                except trio.BrokenResourceError:
+                    ended = True
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """What a client's bad manners, or its bad luck, cost the others: nothing."""
 
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import trio
 from hypercorn.trio.tcp_server import TCPServer
 
 from system.client import PATIENCE, opened
-from system.harness import LocalServer, local
+from system.harness import LocalServer, local, run
 from system.rude import deaf, masked
 
 
@@ -58,6 +59,28 @@ async def test_a_connection_that_fails_is_alone(
     [record] = [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert record.getMessage() == "a connection failed"
     assert record.exc_info is not None
+
+
+UNKNOWN = """
+from incident_manager.http import transport
+transport.install.__defaults__ = ((*transport._RELIED_ON, "hypercorn.gone:Any"),)
+from incident_manager.http.cli import main
+main()
+"""
+
+
+async def test_on_a_hypercorn_that_is_not_known_it_streams_by_plain_asgi(tmp_path: Path) -> None:
+    command = (sys.executable, "-c", UNKNOWN, "serve", "--host", "127.0.0.1", "--port", "{port}")
+    async with run(tmp_path, command=command) as server:
+        async with opened(server.place.ws) as client:
+            mine = await client.subscribe("subscription{newIncidents{title}}")
+            for number in range(50):
+                await client.submit(f"number {number}")
+                payload = await client.next(mine)
+                assert payload["data"]["newIncidents"]["title"] == f"number {number}"
+        assert await server.stop() == 0
+        [warning] = [line for line in server.complaints() if "not known" in line["event"]]
+        assert "hypercorn.gone:Any" in warning["event"]
 
 
 def head(size: int, kind: str = "text/plain") -> bytes:
