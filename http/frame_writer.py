@@ -36,7 +36,10 @@ class FrameWriter(Protocol):
 
 
 class AsgiWriter:
-    """Sends by the ``send`` of ASGI, where the server offers nothing better."""
+    """Sends by the ``send`` of ASGI, where the server offers nothing better.
+
+    What waits is sent by a task that lives as long as there is something to send.
+    """
 
     __slots__ = ("_draining", "_idle", "_progressed", "_send", "_spawn", "_waiting", "size")
 
@@ -69,12 +72,20 @@ class AsgiWriter:
                 self._idle = trio.Event()
             await self._idle.wait()
 
+    def _part(self) -> bytes:
+        """Take what leaves next."""
+        return self._waiting.popleft()
+
+    def _said(self, part: bytes) -> dict[str, object]:
+        """It as ASGI says it."""
+        return {"type": "websocket.send", "text": part.decode()}
+
     async def _drain(self) -> None:
         try:
             while self._waiting:
-                message = self._waiting.popleft()
-                await self._send({"type": "websocket.send", "text": message.decode()})
-                self.size -= len(message)
+                part = self._part()
+                await self._send(self._said(part))
+                self.size -= len(part)
                 if self._progressed is not None:
                     self._progressed()
                 # After a disconnect the send returns at once, and would keep the loop for itself.
