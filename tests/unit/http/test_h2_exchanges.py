@@ -57,16 +57,17 @@ async def test_all_streams_together_leave_no_more_lying_than_is_bound() -> None:
 
 
 async def test_a_window_that_is_not_opened_is_waited_for_so_long(
-    autojump_clock: trio.testing.MockClock,
+    mock_clock: trio.testing.MockClock,
 ) -> None:
     fields = (*GET[:2], (":path", "/?9000"), GET[3])
     async with wired() as h2:
         await h2.take(SettingsFrame(0, {4: 0}), h2.headers(1, fields))
         await h2.take(WindowUpdateFrame(1, 1000))
         assert len(h2.sent(DataFrame, 1)) == 1
-        await trio.sleep(TIMEOUT - 1)
+        mock_clock.jump(TIMEOUT - 1)
+        await h2.settle()
         assert h2.resets() == {}
-        await trio.sleep(2)
+        mock_clock.jump(2)
         await h2.settle()
         assert h2.resets() == {1: ErrorCodes.CANCEL}
         assert h2.application.guard.stalled == 1
@@ -75,34 +76,37 @@ async def test_a_window_that_is_not_opened_is_waited_for_so_long(
 
 
 async def test_a_body_that_does_not_come_is_waited_for_so_long(
-    autojump_clock: trio.testing.MockClock,
+    mock_clock: trio.testing.MockClock,
 ) -> None:
     async with wired() as h2:
         h2.application.go.set()
         await h2.take(h2.headers(1, POST, end=False))
-        await trio.sleep(TIMEOUT - 1)
+        mock_clock.jump(TIMEOUT - 1)
+        await h2.settle()
         await h2.take(DataFrame(1, b"x"))
-        await trio.sleep(TIMEOUT - 1)
+        mock_clock.jump(TIMEOUT - 1)
+        await h2.settle()
         assert h2.resets() == {}
-        await trio.sleep(2)
+        mock_clock.jump(2)
         await h2.settle()
         assert h2.resets() == {1: ErrorCodes.CANCEL}
         assert h2.application.heard[-1] == {"type": "http.disconnect"}
         assert h2.idle is True
 
 
-async def test_an_open_websocket_is_never_idle(autojump_clock: trio.testing.MockClock) -> None:
+async def test_an_open_websocket_is_never_idle(mock_clock: trio.testing.MockClock) -> None:
     async with wired() as h2:
         h2.application.go.set()
         await h2.take(h2.headers(1, WEBSOCKET, end=False))
-        await trio.sleep(100 * TIMEOUT)
+        mock_clock.jump(100 * TIMEOUT)
+        await h2.settle()
         await h2.take(DataFrame(1, message("there")))
         assert h2.application.heard[-1]["text"] == "there"
         assert h2.idle is False
 
 
 async def test_who_has_the_answer_may_finish_for_a_while(
-    autojump_clock: trio.testing.MockClock,
+    mock_clock: trio.testing.MockClock,
 ) -> None:
     async with wired() as h2:
         await h2.take(h2.headers(1, end=False))
@@ -110,7 +114,7 @@ async def test_who_has_the_answer_may_finish_for_a_while(
         for _ in range(10):
             await h2.take(DataFrame(1, bytes(16384)))
         assert h2.resets() == {}
-        await trio.sleep(6)
+        mock_clock.jump(6)
         await h2.settle()
         assert h2.resets() == {1: ErrorCodes.NO_ERROR}
         assert not h2.over
