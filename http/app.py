@@ -87,6 +87,7 @@ class Application:
             settings.limits.stall_timeout,
             Trust.parse(settings.server.trusted_proxies),
             Pulse(settings.server.ping_interval, settings.server.pong_timeout),
+            compression=settings.server.compression,
         )
         self._gateway: Gateway | None = None
         self._http: Any = None

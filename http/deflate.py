@@ -46,7 +46,7 @@ _PADDING: Final = (b"", b"\x00")  # what may follow a last block (RFC 7692, sect
 _CORRUPT: Final = CloseReason.INVALID_FRAME_PAYLOAD_DATA
 
 _WORD: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_PARAMETER: Final = re.compile(rf'\s*({_WORD})\s*(?:=\s*(?:({_WORD})|"({_WORD})")\s*)?')
+_PARAMETER: Final = re.compile(rf'[ \t]*({_WORD})[ \t]*(?:=[ \t]*(?:({_WORD})|"({_WORD})")[ \t]*)?')
 _FLAGS: Final = frozenset({"server_no_context_takeover", "client_no_context_takeover"})
 _BITS: Final = frozenset({"8", "9", "10", "11", "12", "13", "14", "15"})
 _LEAST_BITS: Final = 9  # zlib makes no smaller window
@@ -94,7 +94,7 @@ def agree(offers: Sequence[str]) -> Agreement | None:
     """
     for offer in ",".join(offers).split(","):
         name, *parameters = offer.split(";")
-        if name.strip() == NAME and (found := _meet(parameters)) is not None:
+        if name.strip(" \t") == NAME and (found := _meet(parameters)) is not None:
             return found
     return None
 

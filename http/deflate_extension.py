@@ -1,7 +1,10 @@
 """permessage-deflate as wsproto asks for it: messages in, with a bound, and ASGI's messages out."""
 
+from collections.abc import Iterable
 from typing import Final
 
+from hypercorn.protocol.ws_stream import Handshake
+from wsproto.connection import Connection, ConnectionType
 from wsproto.extensions import Extension
 from wsproto.frame_protocol import (
     CloseReason,
@@ -13,7 +16,10 @@ from wsproto.frame_protocol import (
 
 from incident_manager.http.deflate import NAME, Agreement, BadMessage, Inflation
 
-__all__ = ["DeflateExtension"]
+__all__ = ["EXTENSIONS", "DeflateExtension", "DeflateHandshake"]
+
+EXTENSIONS: Final = b"sec-websocket-extensions"
+"""The header that tells of them."""
 
 _PLAIN: Final = RsvBits(rsv1=False, rsv2=False, rsv3=False)
 _COMPRESSED: Final = RsvBits(rsv1=True, rsv2=False, rsv3=False)
@@ -90,3 +96,19 @@ class DeflateExtension(Extension):
             return rsv, data
         made = self.agreement.deflated(data)
         return (rsv, data) if made is None else (_COMPRESSED, made)
+
+
+class DeflateHandshake(Handshake):
+    """Hypercorn's handshake of a client with whom an extension has been agreed."""
+
+    def __init__(self, handshake: Handshake, extension: DeflateExtension) -> None:
+        vars(self).update(vars(handshake))
+        self._extension = extension
+
+    def accept(
+        self, subprotocol: str | None, additional_headers: Iterable[tuple[bytes, bytes]]
+    ) -> tuple[int, list[tuple[bytes, bytes]], Connection]:
+        """The answer, and the connection that knows the extension."""
+        told = (EXTENSIONS, self._extension.agreement.answer.encode())
+        status, headers, _ = super().accept(subprotocol, [*additional_headers, told])
+        return status, headers, Connection(ConnectionType.SERVER, [self._extension])

@@ -1,6 +1,6 @@
 """One WebSocket of Hypercorn's, with an end to what it takes in."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -25,6 +25,8 @@ from wsproto.frame_protocol import CloseReason
 from wsproto.handshake import WEBSOCKET_VERSION
 from wsproto.utilities import LocalProtocolError
 
+from incident_manager.http.deflate import Agreement, agree
+from incident_manager.http.deflate_extension import EXTENSIONS, DeflateExtension, DeflateHandshake
 from incident_manager.http.hypercorn_h2 import GuardedH2
 from incident_manager.http.hypercorn_tcp import GuardedServer
 from incident_manager.http.pace import Pace
@@ -34,7 +36,6 @@ from incident_manager.http.websocket_writer import KEY, Lane, WebSocketWriter
 
 __all__ = ["BoundedWebSocket"]
 
-_EXTENSIONS = b"sec-websocket-extensions"
 _READ = (b"connection", b"sec-websocket-protocol")
 _PONGS = 64  # of so many pings that came at once each is answered, of more the last alone
 
@@ -51,7 +52,8 @@ class BoundedWebSocket(WSStream):
     """Hypercorn 0.18 says 1009 to a message that is too large, and then goes on to collect it;
     it always agrees to permessage-deflate, and inflates before it counts.
 
-    Here nothing is kept after 1009, and the application is told at once. No extension is agreed.
+    Here nothing is kept after 1009, and the application is told at once. Compression is agreed
+    where the application wants it, and without a context that would be kept.
     A frame that breaks the protocol gets its close (RFC 6455, section 7.1.7). The application
     gets a ``WebSocketWriter`` for the frames it makes itself.
 
@@ -69,6 +71,7 @@ class BoundedWebSocket(WSStream):
     _pace: Pace
     _lane: Lane | None = None
     _queue: "trio.MemorySendChannel[Any] | None" = None
+    _agreement: Agreement | None = None
 
     async def handle(self, event: Event) -> None:
         """Take what the connection has for this WebSocket."""
@@ -83,7 +86,9 @@ class BoundedWebSocket(WSStream):
         if isinstance(event, Request):
             self._ended = trio.Event()
             self._pace = Pace(_SMALL_FRAMES)
-            kept = [_ascii(each) for each in event.headers if each[0].lower() != _EXTENSIONS]
+            if guard_of(self.app).compression:
+                self._agreement = agree(_values(event.headers, EXTENSIONS))
+            kept = [_ascii(each) for each in event.headers if each[0].lower() != EXTENSIONS]
             state = Names({**event.state, **self._offer()})
             await super().handle(replace(event, headers=kept, state=state))
             self._watch_queue()
@@ -126,6 +131,9 @@ class BoundedWebSocket(WSStream):
         await super().app_send(message)
 
     async def _accept(self, message: Any) -> None:
+        if self._agreement is not None:
+            extension = DeflateExtension(self._agreement, self.buffer.max_length)
+            self.handshake = DeflateHandshake(self.handshake, extension)
         await super()._accept(message)
         if message.get("subprotocol") is not None:  # others may not know how to answer
             guard_of(self.app).pulse.begin(self)
@@ -291,6 +299,10 @@ class BoundedWebSocket(WSStream):
         protocol = getattr(self.send, "__self__", None)
         server = getattr(getattr(protocol, "send", None), "__self__", None)
         return server if isinstance(server, GuardedServer) else None
+
+
+def _values(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[str]:
+    return [value.decode("latin-1") for key, value in headers if key.lower() == name]
 
 
 def _ascii(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:

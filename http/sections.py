@@ -102,7 +102,11 @@ class ServerSettings:
         ),
     ] = ()
     compression: Annotated[
-        bool, About("Accept permessage-deflate on WebSockets.", pending=True)
+        bool,
+        About(
+            "Accept permessage-deflate (RFC 7692) on WebSockets, without context takeover: an "
+            "event is compressed once for all who subscribe to the same fields."
+        ),
     ] = False
     ping_interval: Annotated[
         float,

@@ -46,6 +46,7 @@ _RELIED_ON: Final = (
     "hypercorn.protocol.ws_stream:WSStream._send_error_response",
     "hypercorn.protocol.ws_stream:WSStream.app_send",
     "hypercorn.protocol.ws_stream:WSStream._accept",
+    "hypercorn.protocol.ws_stream:Handshake.accept",
     "hypercorn.protocol.h2:BUFFER_HIGH_WATER",
     "hypercorn.protocol.h2:BUFFER_LOW_WATER",
     "hypercorn.protocol.h2:BufferCompleteError",
@@ -73,20 +74,33 @@ class Guard:
 
     ``write_timeout`` is how long, in seconds, a write may make no progress: whoever takes nothing
     for so long is cut off, and ``stalled`` counts them. Who is ``trusted`` is believed for whom it
-    speaks (a PROXY header). The ``pulse`` watches over clients of WebSockets.
+    speaks (a PROXY header). The ``pulse`` watches over clients of WebSockets. ``compression`` is
+    whether they may have permessage-deflate.
     """
 
-    __slots__ = ("_begun", "_context", "_sockets", "pulse", "stalled", "trusted", "write_timeout")
+    __slots__ = (
+        "_begun",
+        "_context",
+        "_sockets",
+        "compression",
+        "pulse",
+        "stalled",
+        "trusted",
+        "write_timeout",
+    )
 
     def __init__(
         self,
         write_timeout: float = math.inf,
         trusted: Trust = NOBODY,
         pulse: Pulse | None = None,
+        *,
+        compression: bool = False,
     ) -> None:
         self.write_timeout = write_timeout
         self.trusted = trusted
         self.pulse = Pulse() if pulse is None else pulse
+        self.compression = compression
         self.stalled = 0
         self._sockets: set[GuardedSocket] = set()
         self._begun = trio.Event()

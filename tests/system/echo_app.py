@@ -1,7 +1,7 @@
 """An application that sends back every WebSocket message, to test the transport alone.
 
 As a program, ``echo_app.py PORT``, it serves on loopback by the transport under test; with
-``--stock`` by Hypercorn as it is.
+``--stock`` by Hypercorn as it is, with ``--compression`` permessage-deflate may be agreed.
 """
 
 import sys
@@ -26,8 +26,8 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 class EchoApp:
     """ASGI, with a guard for the transport as the real application has one."""
 
-    def __init__(self) -> None:
-        self.guard = Guard(write_timeout=STALL)
+    def __init__(self, *, compression: bool = False) -> None:
+        self.guard = Guard(write_timeout=STALL, compression=compression)
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -62,7 +62,8 @@ def main(arguments: list[str]) -> None:
     config.bind = [f"127.0.0.1:{port}"]
     if "--stock" not in flags and not install():
         sys.exit("the transport does not know this Hypercorn")
-    trio.run(partial(serve, EchoApp(), config))  # type: ignore[arg-type]
+    app = EchoApp(compression="--compression" in flags)
+    trio.run(partial(serve, app, config))  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

@@ -75,8 +75,8 @@ def test_help_of_serve_shows_every_setting_in_its_section(run: Run) -> None:
             "server.http_port: 'x' is not a whole number (from --server-http-port)",
         ),
         (
-            ["serve", "--server-compression"],
-            "server.compression is not available in this version (from --server-compression)",
+            ["serve", "--bus-url", "redis://127.0.0.1"],
+            "bus.url is not available in this version (from --bus-url)",
         ),
         (["serve", "--host", "0.0.0.0"], "server.host: without credentials only loopback"),
         (["serve", "--config", "no.toml"], "cannot read 'no.toml': No such file or directory"),

@@ -201,10 +201,10 @@ def test_every_type_in_toml() -> None:
             " (from LIM_AUTH_API_KEYS)",
         ),
         (
-            {"server.compression": True},
+            {"bus.url": "redis://127.0.0.1"},
             {},
             None,
-            "server.compression is not available in this version (from --server-compression)",
+            "bus.url is not available in this version (from --bus-url)",
         ),
     ],
 )
