@@ -17,7 +17,7 @@ from system.docs.blocks import ROOT, blocks
 from system.docs.runner import CLIENT
 from system.harness import Place
 
-__all__ = ["GUIDE", "Printer", "command", "printing", "samples"]
+__all__ = ["GUIDE", "Printer", "command", "printing", "samples", "typed", "written"]
 
 GUIDE = ROOT / "docs" / "WEBSOCKET_CLIENT_GUIDE.md"
 _HERE = Path(__file__).parent
@@ -40,7 +40,7 @@ def samples() -> dict[str, str]:
 def command(name: str, place: Place) -> tuple[Sequence[str], Path]:
     """Write a sample into a new folder, for this server; how it is run, and where."""
     kind = Path(name).suffix
-    if kind in (".js", ".mjs", ".ts", ".tsx"):
+    if kind in (".mjs", ".ts"):
         return _node(name, place)
     directory = _folder(kind.removeprefix("."), place, name, "Cargo.toml")
     if kind == ".py":
@@ -67,23 +67,28 @@ def command(name: str, place: Place) -> tuple[Sequence[str], Path]:
     return ("bash", name), directory
 
 
-def _node(name: str, place: Place) -> tuple[Sequence[str], Path]:
-    modules = npm(_HERE / "js", CACHE / "guide")
-    directory = modules / "sample"
+def written(name: str, place: Place, *parts: str) -> Path:
+    """A sample beside the packages that it stands on, for this server."""
+    directory = npm(_HERE / "js", CACHE / "guide") / "sample"
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir()
-    shutil.copy(_HERE / "js" / "render.mjs", directory)
-    _write(directory, place, name, "resuming-client.ts")
-    kind = Path(name).suffix
-    if kind in (".js", ".mjs"):
-        # The browser's own WebSocket, which Node 20 has behind a flag.
-        flags = ("--experimental-websocket", "--no-warnings") if kind == ".js" else ()
-        return ("node", *flags, name), directory
-    call(*_TSC, name, cwd=directory)
-    built = f"./{Path(name).stem}.js"
-    if kind == ".tsx":
-        return ("node", "render.mjs", built, place.http), directory
-    return ("node", built), directory
+    _write(directory, place, name, *parts)
+    return directory / name
+
+
+def typed(name: str, place: Place) -> Path:
+    """The same for one in TypeScript: its types are right, and the JavaScript is beside it."""
+    sample = written(name, place, "resuming-client.ts")
+    call(*_TSC, name, cwd=sample.parent)
+    return sample
+
+
+def _node(name: str, place: Place) -> tuple[Sequence[str], Path]:
+    if Path(name).suffix == ".ts":
+        sample = typed(name, place).with_suffix(".js")
+    else:
+        sample = written(name, place)
+    return ("node", sample.name), sample.parent
 
 
 def _folder(kind: str, place: Place, *names: str) -> Path:
