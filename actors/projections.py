@@ -7,6 +7,7 @@ thousand that come back after a restart share one projection of each event.
 import trio
 
 from incident_manager.actors.model import Record
+from incident_manager.actors.payload import Payload
 from incident_manager.actors.ports import Projector, Shape
 from incident_manager.actors.veil import Veils
 
@@ -24,11 +25,12 @@ class _Pending:
 
     def __init__(self) -> None:
         self.done = trio.Event()
-        self.payload: bytes | None = None
+        self.payload: Payload | None = None
 
 
 class Projections:
-    """A cache of at most ``capacity`` payloads and ``bytes_`` bytes; the oldest go first.
+    """A cache of at most ``capacity`` payloads and ``bytes_`` bytes; the oldest go first. What is
+    kept beside a payload is no larger than it, goes with it, and is not counted.
 
     ``veils`` write the cursors of the confined, once they have been told the journal's secret.
     """
@@ -40,25 +42,26 @@ class Projections:
         self._capacity = capacity
         self._bytes = bytes_
         self._size = 0
-        self._kept: dict[tuple[int, Shape], bytes] = {}
-        self._fresh: dict[tuple[int, Shape], tuple[float, bytes]] = {}
+        self._kept: dict[tuple[int, Shape], Payload] = {}
+        self._fresh: dict[tuple[int, Shape], tuple[float, Payload]] = {}
         self._pending: dict[tuple[int, Shape], _Pending] = {}
         self._forgotten = 0
         self.made = 0
         self.veils = Veils()
 
-    def flat(self, shape: Shape, record: Record, epoch: str) -> bytes:
+    def flat(self, shape: Shape, record: Record, epoch: str) -> Payload:
         """The payload of a shape that is not deep."""
         key = (record.offset, shape)
         payload = self._kept.get(key)
         if payload is None:
             self.made += 1
-            payload = self._projector.project(shape, record, self._cursor(shape, record, epoch))
+            cursor = self._cursor(shape, record, epoch)
+            payload = Payload(self._projector.project(shape, record, cursor))
             if record.offset > self._forgotten:
                 self._keep(key, payload)
         return payload
 
-    async def deep(self, shape: Shape, record: Record, epoch: str) -> bytes:
+    async def deep(self, shape: Shape, record: Record, epoch: str) -> Payload:
         """The payload of a deep shape; who asks while it is being made gets that one.
 
         It is kept for ``SHARED`` seconds only: its relations are as of delivery.
@@ -75,7 +78,7 @@ class Projections:
         self._pending[key] = pending = _Pending()
         try:
             cursor = self._cursor(shape, record, epoch)
-            payload = await self._projector.project_deep(shape, record, cursor)
+            payload = Payload(await self._projector.project_deep(shape, record, cursor))
             pending.payload = payload
             if record.offset > self._forgotten:
                 self._fresh[key] = (trio.current_time() + SHARED, payload)
@@ -84,7 +87,7 @@ class Projections:
             pending.done.set()
         return payload
 
-    def _shared(self, key: tuple[int, Shape]) -> bytes | None:
+    def _shared(self, key: tuple[int, Shape]) -> Payload | None:
         """A deep payload that was made a moment ago; those made earlier go."""
         now = trio.current_time()
         while self._fresh:
@@ -110,7 +113,7 @@ class Projections:
             return str(self.veils.of(shape.selectors).event(epoch, record.offset))
         return f"{epoch}:{record.offset}"
 
-    def _keep(self, key: tuple[int, Shape], payload: bytes) -> None:
+    def _keep(self, key: tuple[int, Shape], payload: Payload) -> None:
         self._kept[key] = payload
         self._size += len(payload)
         while len(self._kept) > self._capacity or self._size > self._bytes:
