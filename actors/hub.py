@@ -5,17 +5,20 @@ outbox. Taking the seat away is always safe, because the journal has what follow
 subscription reads on from :attr:`Seat.position`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 
 import trio
 
+from incident_manager.actors.batch import Batch
 from incident_manager.actors.deliveries import Deliveries
 from incident_manager.actors.journal.base import Journal, JournalUnavailable
 from incident_manager.actors.model import Record
-from incident_manager.actors.ports import Outlet, Shape, Sink
+from incident_manager.actors.portion import Bucket, Portion, portions
+from incident_manager.actors.ports import Outlet, Shape
 from incident_manager.actors.projections import Projections
 from incident_manager.actors.ring import Ring
-from incident_manager.actors.streams import FilterIndex, StreamField, StreamFilter, fields_of
+from incident_manager.actors.seat import Seat
+from incident_manager.actors.streams import FilterIndex, StreamField
 from incident_manager.supervision import Child
 
 __all__ = ["Hub", "Seat"]
@@ -24,36 +27,6 @@ _READ = 256  # records in one read of the journal
 _OFFERS = 8192  # payloads offered before they are sent on and others have a turn: a few ms
 _RETRY = 0.25  # seconds before a read that the journal could not serve is tried again
 _RING = 4096  # records kept in memory
-
-
-class Seat:
-    """The place of one live subscription in the fan-out.
-
-    ``position`` is the offset up to which everything has been offered or does not concern it,
-    as long as it is ``taken`` also everything up to the hub's position.
-    ``leave`` is called, at most once, when the hub takes the seat away, with the failure if its
-    events cannot be projected; it must not block.
-    """
-
-    __slots__ = ("filter", "leave", "position", "shape", "sink", "taken")
-
-    def __init__(
-        self,
-        sink: Sink,
-        shape: Shape,
-        wanted: StreamFilter,
-        position: int,
-        leave: Callable[[Exception | None], None],
-    ) -> None:
-        self.sink = sink
-        self.shape = shape
-        self.filter = wanted
-        self.position = position
-        self.leave = leave
-        self.taken = False
-
-
-_Bucket = dict[Shape, dict[Seat, None]]
 
 
 class Hub:
@@ -75,7 +48,7 @@ class Hub:
         self._projections = projections
         self.veils = projections.veils
         self._ring = Ring(ring)
-        self._lanes = {stream: FilterIndex[_Bucket](stream) for stream in StreamField}
+        self._lanes = {stream: FilterIndex[Bucket](stream) for stream in StreamField}
         self._news = trio.Event()
         self._moved = trio.Event()
         self._touched: dict[Outlet, None] = {}
@@ -164,58 +137,81 @@ class Hub:
                 self.position = max(self.position, chunk.examined)
                 self._tell_moved()
                 return
-        flushed = self.deliveries
-        for record in records:
-            self.latency.subject = record
-            try:
-                self._fan_out(record)
-            finally:
-                self.latency.subject = None
-            self.position = record.offset
-            self.events += 1
-            if self.deliveries - flushed >= _OFFERS:
-                flushed = self.deliveries
-                self._flush()
-                await trio.lowlevel.checkpoint()
-        self._flush()
+        for portion in portions(records, self._lanes, _OFFERS):
+            self._fan_out(portion)
+            self.position = portion.records[-1].offset
+            self.events += len(portion.records)
+            self._flush()
+            await trio.lowlevel.checkpoint()
         self._tell_moved()
-        await trio.lowlevel.checkpoint()
 
-    def _fan_out(self, record: Record) -> None:
-        offset = record.offset
-        full: list[Seat] = []
-        broken: list[tuple[Exception, list[Seat]]] = []
+    def _fan_out(self, portion: Portion) -> None:
+        for bucket, records in portion.wanted:
+            for shape, seats in tuple(bucket.items()):
+                self.latency.subject = records[0]
+                try:
+                    self._project(shape, records, seats)
+                finally:
+                    self.latency.subject = None
+
+    def _project(self, shape: Shape, records: Sequence[Record], seats: Iterable[Seat]) -> None:
+        """Offer the seats of a shape all the records; one that fails ends the seats it is due to,
+        and not those that are past it.
+        """
+        payloads: list[bytes] = []
+        offsets: list[int] = []
+        for record in records:
+            try:
+                payload = self._projections.flat(shape, record, self.epoch)
+            except Exception as failure:  # noqa: BLE001 -- ends these, not the others
+                self._offer(seats, offsets, payloads)
+                for seat in tuple(seats):
+                    if seat.taken and seat.position < record.offset:
+                        self._unseat(seat, failure)
+                seats = [seat for seat in seats if seat.taken]
+                payloads, offsets = [], []
+            else:
+                payloads.append(payload)
+                offsets.append(record.offset)
+        self._offer(seats, offsets, payloads)
+
+    def _offer(
+        self, seats: Iterable[Seat], offsets: Sequence[int], payloads: Sequence[bytes]
+    ) -> None:
+        if not offsets:
+            return
+        batch = Batch(payloads)
+        first, last, count = offsets[0], offsets[-1], len(offsets)
         touched = self._touched
-        delivered = 0
-        for stream in fields_of(record):
-            for bucket in self._lanes[stream].match(record):
-                for shape, seats in bucket.items():
-                    try:
-                        payload = self._projections.flat(shape, record, self.epoch)
-                    except Exception as failure:  # noqa: BLE001 -- ends these, not the others
-                        broken.append((failure, [s for s in seats if s.position < offset]))
-                        continue
-                    for seat in seats:
-                        if seat.position >= offset:
-                            continue
-                        sink = seat.sink
-                        if sink.offer(payload):
-                            seat.position = offset
-                            touched[sink.outlet] = None
-                            delivered += 1
-                        else:
-                            full.append(seat)
-        self.deliveries += delivered
+        full: list[Seat] = []
+        for seat in seats:
+            sink = seat.sink
+            if seat.position < first and sink.offer_all(batch):
+                seat.position = last
+                touched[sink.outlet] = None
+                self.deliveries += count
+            elif not self._offer_each(seat, offsets, payloads):
+                full.append(seat)
         for seat in full:
             self._unseat(seat, None)
-        for cause, group in broken:
-            for seat in group:
-                self._unseat(seat, cause)
+
+    def _offer_each(self, seat: Seat, offsets: Sequence[int], payloads: Sequence[bytes]) -> bool:
+        """Offer what it has not had, one by one; False where it cannot take the next."""
+        for offset, payload in zip(offsets, payloads, strict=True):
+            if seat.position >= offset:
+                continue
+            if not seat.sink.offer(payload):
+                return False
+            seat.position = offset
+            self._touched[seat.sink.outlet] = None
+            self.deliveries += 1
+        return True
 
     def _flush(self) -> None:
-        while self._touched:
-            outlet, _ = self._touched.popitem()  # first: one that raises is not tried again
-            outlet.flush()
+        with self.latency.together():
+            while self._touched:
+                outlet, _ = self._touched.popitem()  # first: one that raises is not tried again
+                outlet.flush()
 
     def _tell_moved(self) -> None:
         self._moved.set()

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from attrs import frozen
 
+from incident_manager.actors.batch import Batch
 from incident_manager.actors.cursor import Cursor
 from incident_manager.actors.model import Micros, Record
 from incident_manager.actors.selectors import Selectors
@@ -80,6 +81,12 @@ class Sink(Protocol):
 
     def offer(self, payload: bytes) -> bool:
         """Take a payload, whole, or answer False: the outbox is full (or closed)."""
+        ...
+
+    def offer_all(self, batch: Batch) -> bool:
+        """Take all payloads of a batch, or none and answer False: offered one by one, some of
+        them may still be taken.
+        """
         ...
 
     def recovered(self) -> None:

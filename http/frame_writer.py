@@ -6,6 +6,8 @@ from typing import Protocol
 
 import trio
 
+from incident_manager.actors.batch import Batch
+
 __all__ = ["AsgiWriter", "FrameWriter", "Send", "Spawn"]
 
 Send = Callable[[dict[str, object]], Awaitable[None]]
@@ -13,7 +15,10 @@ Spawn = Callable[[Callable[[], Awaitable[None]]], object]
 
 
 class FrameWriter(Protocol):
-    """Takes whole text messages, and sends them in order; its caller bounds what waits."""
+    """Takes whole text messages as frames, and sends them in order; its caller bounds what waits.
+
+    What :meth:`frame` and :meth:`frames` make is for this writer's own :meth:`write`.
+    """
 
     def watch(self, progressed: Callable[[], None]) -> None:
         """Have it called whenever some of what waited has left, and when nothing will leave any
@@ -26,8 +31,16 @@ class FrameWriter(Protocol):
         """Bytes that wait."""
         ...
 
-    def write(self, messages: Sequence[bytes]) -> None:
-        """Send messages (UTF-8) after all that waits."""
+    def frame(self, message: bytes) -> bytes:
+        """A message (UTF-8) as it is written."""
+        ...
+
+    def frames(self, prefix: bytes, batch: Batch) -> Sequence[bytes]:
+        """The messages ``prefix + payload + b"}"`` of a batch's payloads as they are written."""
+        ...
+
+    def write(self, frames: Sequence[bytes]) -> int:
+        """Send frames after all that waits; the bytes that wait then."""
         ...
 
     async def settled(self) -> None:
@@ -56,13 +69,22 @@ class AsgiWriter:
         """Have it called whenever some of what waited has left."""
         self._progressed = progressed
 
-    def write(self, messages: Sequence[bytes]) -> None:
-        """Send messages (UTF-8) after all that waits."""
-        self._waiting.extend(messages)
-        self.size += sum(map(len, messages))
+    def frame(self, message: bytes) -> bytes:
+        """The message: the server makes the frame."""
+        return message
+
+    def frames(self, prefix: bytes, batch: Batch) -> Sequence[bytes]:
+        """The messages of a batch."""
+        return [prefix + payload + b"}" for payload in batch.payloads]
+
+    def write(self, frames: Sequence[bytes]) -> int:
+        """Send messages (UTF-8) after all that waits; the bytes that wait then."""
+        self._waiting.extend(frames)
+        self.size += sum(map(len, frames))
         if not self._draining:
             self._draining = True
             self._spawn(self._drain)
+        return self.size
 
     async def settled(self) -> None:
         """Wait until all of it is sent."""

@@ -68,7 +68,7 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
     called when one is. ``preface`` is what was read of the stream already.
     """
 
-    __slots__ = ("_patience", "_stalled", "_stream", "preface", "socket")
+    __slots__ = ("_descriptor", "_patience", "_stalled", "_stream", "preface", "socket")
 
     def __init__(
         self, stream: trio.SocketStream, patience: float, stalled: Callable[[], None]
@@ -77,6 +77,8 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
         self._patience = patience
         self._stalled = stalled
         self.socket = stream.socket
+        # Asked once; -1 as soon as it is closed, when the system may give it to another.
+        self._descriptor = self.socket.fileno()
         self.preface = b""
         _miss(self.socket, patience)
 
@@ -86,7 +88,7 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
         Raises OSError where the connection is gone.
         """
         try:
-            return os.write(self.socket.fileno(), data)
+            return os.write(self._descriptor, data)
         except BlockingIOError:
             return 0
 
@@ -150,12 +152,14 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
 
     async def aclose(self) -> None:
         """Close both; what the kernel has goes out."""
+        self._descriptor = -1
         await self._stream.aclose()
 
     def abort(self) -> None:
         """Cut the peer off: the kernel throws away what it has for it."""
         with suppress(OSError):
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self._descriptor = -1
         self.socket.close()
 
 

@@ -70,6 +70,7 @@ class BoundedWebSocket(WSStream):
     _ended: trio.Event
     _pace: Pace
     _lane: Lane | None = None
+    _writer: WebSocketWriter | None = None
     _queue: "trio.MemorySendChannel[Any] | None" = None
     _agreement: Agreement | None = None
 
@@ -110,7 +111,10 @@ class BoundedWebSocket(WSStream):
             self._lane = StreamLane(protocol, self.stream_id)
         elif (server := self._server()) is not None:
             self._lane = server.wire
-        return {} if self._lane is None else {KEY: WebSocketWriter(self._lane, self._is_open)}
+        if self._lane is None:
+            return {}
+        self._writer = WebSocketWriter(self._lane)
+        return {KEY: self._writer}
 
     def _is_open(self) -> bool:
         return (
@@ -135,6 +139,8 @@ class BoundedWebSocket(WSStream):
             extension = DeflateExtension(self._agreement, self.buffer.max_length)
             self.handshake = DeflateHandshake(self.handshake, extension)
         await super()._accept(message)
+        if self._writer is not None:
+            self._writer.open = self._is_open()
         if message.get("subprotocol") is not None:  # others may not know how to answer
             guard_of(self.app).pulse.begin(self)
 
@@ -160,6 +166,11 @@ class BoundedWebSocket(WSStream):
                 await put_if_there(message)
 
         self.app_put = put_or_spawn
+
+    async def _send_wsproto_event(self, event: Any) -> None:
+        if self._writer is not None and isinstance(event, CloseConnection):
+            self._writer.open = False
+        await super()._send_wsproto_event(event)
 
     async def _send_error_response(self, status_code: int) -> None:
         """Refuse a handshake; one of another version is told ours (RFC 6455, section 4.4)."""

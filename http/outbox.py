@@ -4,9 +4,11 @@ Outside this module nothing knows how bytes leave: by a ``FrameWriter``.
 """
 
 from collections import deque
+from collections.abc import Sequence
 
 import trio
 
+from incident_manager.actors.batch import Batch
 from incident_manager.actors.deliveries import Deliveries
 from incident_manager.actors.model import Record
 from incident_manager.http.counters import Counters
@@ -25,6 +27,8 @@ class Outbox:
     """
 
     __slots__ = (
+        "_behind",
+        "_count",
         "_counters",
         "_ending",
         "_ends",
@@ -36,6 +40,7 @@ class Outbox:
         "_oldest",
         "_room",
         "_send",
+        "_shut",
         "_spawn",
         "_wanted",
         "_writer",
@@ -64,10 +69,14 @@ class Outbox:
         self._mark: tuple[int, Record, int] | None = None  # where those end that the writer has
         self._fresh: list[bytes] = []
         self._fresh_size = 0
-        self._ends: deque[int] | None = None  # of the messages that wait in the writer
+        self._count = 0  # messages in the fresh frames
+        self._behind = 0  # bytes that wait with the writer, as it said last
+        # Of the messages with the writer: where so many of them end.
+        self._ends: deque[tuple[int, int]] | None = None
         self._room: trio.Event | None = None
         self._wanted = 0  # size of what was refused last: what room must be there for
         self._ending: tuple[int, str] | None = None
+        self._shut = False  # it takes nothing: it is closed, or will be
         self.limit = limit
         self.bytes_out = 0
         self.closed = False
@@ -81,64 +90,85 @@ class Outbox:
 
     def offer(self, message: bytes) -> bool:
         """Take a message of a stream, or refuse it because the outbox is full or closing."""
-        if self._ending is not None or self.closed:
+        if self._shut:
             return False
-        size = self._fresh_size + self._writer.size
-        if size and size + len(message) > self.limit:
+        waits = self._fresh_size + self._behind
+        if waits and waits + len(message) > self.limit:
             self._wanted = len(message)
             return False
-        self._fresh.append(message)
-        self._fresh_size += len(message)
+        self._put((self._writer.frame(message),), len(message), 1)
+        return True
+
+    def offer_all(self, prefix: bytes, batch: Batch) -> bool:
+        """Take ``prefix + payload + b"}"`` for each payload of a batch, or refuse all of it."""
+        count = len(batch)
+        size = batch.size + count * (len(prefix) + 1)
+        if self._shut or self._fresh_size + self._behind + size > self.limit:
+            return False
+        self._put(self._writer.frames(prefix, batch), size, count)
+        return True
+
+    def take(self, messages: Sequence[bytes]) -> bool:
+        """Take all messages of a stream, or refuse all of them."""
+        size = sum(map(len, messages))
+        if self._shut or self._fresh_size + self._behind + size > self.limit:
+            return False
+        self._put([self._writer.frame(each) for each in messages], size, len(messages))
+        return True
+
+    def _put(self, frames: Sequence[bytes], size: int, count: int) -> None:
+        self._fresh += frames
+        self._fresh_size += size
+        self._count += count
         subject = self._latency.subject
         if subject is not None:
-            self._news += 1
+            self._news += count
             if self._oldest is None:
                 self._oldest = subject
-        return True
 
     def write(self, message: bytes) -> None:
         """Take a control message or a result, and send it on."""
-        if self._ending is None and not self.closed:
-            self._fresh.append(message)
+        if not self._shut:
+            self._fresh.append(self._writer.frame(message))
             self._fresh_size += len(message)
+            self._count += 1
             self.flush()
 
     def __len__(self) -> int:
-        return len(self._fresh) + (0 if self._ends is None else len(self._ends))
+        return self._count + sum(count for _, count in self._ends or ())
 
     def end(self, code: int, reason: str) -> None:
         """Close the connection after what is in the outbox; the first call counts."""
-        if self._ending is None and not self.closed:
+        if not self._shut:
             self.flush()
+            self._shut = True
             self._ending = (code, reason)
             self._spawn(self._finish)
 
     def flush(self) -> None:
         """Send on what was taken since the last time."""
         fresh = self._fresh
-        if not fresh or self.closed:
+        if not fresh:
             return
         self._fresh = []
         size, self._fresh_size = self._fresh_size, 0
+        count, self._count = self._count, 0
         oldest, news, self._oldest, self._news = self._oldest, self._news, None, 0
-        start = self.bytes_out
         self.bytes_out += size
-        self._counters.messages_out += len(fresh)
-        self._counters.bytes_out += size
-        writer = self._writer
-        writer.write(fresh)
-        if not writer.size:
+        counters = self._counters
+        counters.messages_out += count
+        counters.bytes_out += size
+        self._behind = behind = self._writer.write(fresh)
+        if not behind:
             if oldest is not None and not self.closed:
                 self._latency.sent(oldest, news)
             return
         if self._ends is None:
             self._ends = deque()
-        for message in fresh:
-            start += len(message)
-            self._ends.append(start)
+        self._ends.append((self.bytes_out, count))
         if oldest is not None:
             if self._mark is None:
-                self._mark = (start, oldest, news)
+                self._mark = (self.bytes_out, oldest, news)
             else:
                 self._oldest, self._news = oldest, news
 
@@ -156,9 +186,9 @@ class Outbox:
 
     def close(self) -> None:
         """Nothing is taken any more, and nobody waits for room."""
-        self.closed = True
+        self.closed = self._shut = True
         self._fresh = []
-        self._fresh_size = 0
+        self._fresh_size = self._count = self._behind = 0
         self._ends = None
         self._mark = None
         self._wake()
@@ -170,9 +200,12 @@ class Outbox:
 
     def _progressed(self) -> None:
         """The writer has sent some of what it has."""
-        left = self.bytes_out - self._writer.size
+        if self.closed:
+            return
+        self._behind = behind = self._writer.size
+        left = self.bytes_out - behind
         ends = self._ends
-        while ends and ends[0] <= left:
+        while ends and ends[0][0] <= left:
             ends.popleft()
         if self._mark is not None and self._mark[0] <= left:
             _, oldest, news = self._mark

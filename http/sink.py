@@ -2,6 +2,7 @@
 
 import msgspec
 
+from incident_manager.actors.batch import Batch
 from incident_manager.actors.ports import Gap, extend
 from incident_manager.http.frames import next_prefix, ping_frame
 from incident_manager.http.outbox import Outbox
@@ -37,6 +38,12 @@ class SubscriptionSink:
             return False
         self._extra = self._gap = None
         return True
+
+    def offer_all(self, batch: Batch) -> bool:
+        """Frame all payloads and put them into the outbox, or refuse them together."""
+        if not self.open or self._extra is not None:
+            return False
+        return self.outlet.offer_all(self._prefix, batch)
 
     def recovered(self) -> None:
         """The next payload says that nothing was missed."""

@@ -29,9 +29,12 @@ class StreamLane:
         if buffer is not None:
             buffer.on_room = progressed
 
-    def write(self, data: bytes) -> None:
-        """Send them after all that waits; no more than that where the stream has ended."""
+    def write(self, data: bytes) -> int:
+        """Send them after all that waits; no more than that where the stream has ended. The bytes
+        that wait then.
+        """
         self._protocol.write_nowait(self._stream, data)
+        return self.size
 
     def abandon(self) -> None:
         """Reset the stream."""

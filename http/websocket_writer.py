@@ -9,11 +9,14 @@ from typing import Any, Final, Protocol
 
 import trio
 
+from incident_manager.actors.batch import Batch
+
 __all__ = ["KEY", "Lane", "WebSocketWriter", "text_head", "writer_of"]
 
 KEY: Final = "websocket_writer"
 """Where the scope's ``state`` has the writer."""
 _TEXT: Final = 0x81  # the last fragment of a text message
+_LAST: Final = "frames"  # where a batch remembers the frames that were made last, and their prefix
 
 
 class Lane(Protocol):
@@ -28,8 +31,10 @@ class Lane(Protocol):
         """Bytes that wait."""
         ...
 
-    def write(self, data: bytes) -> None:
-        """Send them after all that waits; no more than that where it is closed."""
+    def write(self, data: bytes) -> int:
+        """Send them after all that waits; no more than that where it is closed. The bytes that
+        wait then.
+        """
         ...
 
 
@@ -42,17 +47,29 @@ def text_head(size: int) -> bytes:
     return b"\x81\x7f" + size.to_bytes(8, "big")
 
 
+def _between(prefix: int, payloads: Sequence[bytes]) -> list[bytes]:
+    """What stands before, between and behind prefixes of so many bytes."""
+    ends = b""
+    parts = []
+    for payload in payloads:
+        parts.append(ends + text_head(prefix + len(payload) + 1))
+        ends = payload + b"}"
+    parts.append(ends)
+    return parts
+
+
 class WebSocketWriter:
     """Implements :class:`incident_manager.http.frame_writer.FrameWriter`.
 
-    ``is_open`` says whether frames may still be sent: none follows a close.
+    ``open`` is whether frames may be sent, which the server says: none comes before the handshake's
+    answer, and none follows a close.
     """
 
-    __slots__ = ("_is_open", "_lane")
+    __slots__ = ("_lane", "open")
 
-    def __init__(self, lane: Lane, is_open: Callable[[], bool]) -> None:
+    def __init__(self, lane: Lane) -> None:
         self._lane = lane
-        self._is_open = is_open
+        self.open = False
 
     def watch(self, progressed: Callable[[], None]) -> None:
         """Have it called when some of what waited has left, and at the end."""
@@ -63,19 +80,32 @@ class WebSocketWriter:
         """Bytes that wait."""
         return self._lane.size
 
-    def write(self, messages: Sequence[bytes]) -> None:
-        """Send messages (UTF-8) after all that waits."""
-        if not self._is_open():
-            return
-        if len(messages) == 1:
-            message = messages[0]
-            self._lane.write(text_head(len(message)) + message)
-            return
-        parts = []
-        for message in messages:
-            parts.append(text_head(len(message)))
-            parts.append(message)
-        self._lane.write(b"".join(parts))
+    def frame(self, message: bytes) -> bytes:
+        """A message (UTF-8) and its head."""
+        return text_head(len(message)) + message
+
+    def frames(self, prefix: bytes, batch: Batch) -> Sequence[bytes]:
+        """The frames of a batch, in one piece.
+
+        Between two prefixes of equal length stands what is equal for all clients: that is made
+        once for each length. Where clients chose the same id, they share the whole of it.
+        """
+        memo = batch.memo
+        last: tuple[bytes, bytes] | None = memo.get(_LAST)
+        if last is not None and last[0] == prefix:
+            return (last[1],)
+        between: list[bytes] | None = memo.get(len(prefix))
+        if between is None:
+            between = memo[len(prefix)] = _between(len(prefix), batch.payloads)
+        whole = prefix.join(between)
+        memo[_LAST] = (prefix, whole)
+        return (whole,)
+
+    def write(self, frames: Sequence[bytes]) -> int:
+        """Send frames after all that waits; the bytes that wait then."""
+        if not self.open:
+            return self._lane.size
+        return self._lane.write(frames[0] if len(frames) == 1 else b"".join(frames))
 
     async def settled(self) -> None:
         """What ASGI sends is behind all that was written."""

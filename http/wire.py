@@ -70,27 +70,30 @@ class Wire:
         """Bytes that neither the kernel has nor TLS."""
         return self._flight + (0 if self._buffer is None else len(self._buffer))
 
-    def write(self, data: bytes) -> None:
-        """Send it after all that waits; no more than that where the connection is closed."""
+    def write(self, data: bytes) -> int:
+        """Send it after all that waits; no more than that where the connection is closed. The
+        bytes that wait then.
+        """
         if self.closed:
-            return
+            return 0
         if self._buffer is not None:
             self._buffer += data
-            return
+            return self.size
         sent = 0
         if self._secure is None and not self._draining:
             try:
                 sent = self._socket.try_send(data)
             except OSError:
                 self.close()
-                return
+                return 0
             self.taken += sent
             if sent == len(data):
-                return
+                return 0
         self._buffer = bytearray(memoryview(data)[sent:])
         if not self._draining:
             self._draining = True
             self._spawn(self._drain)
+        return self.size
 
     async def room(self) -> None:
         """Wait until less than ``HIGH_WATER`` waits, or the connection is closed."""

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from incident_manager.actors.batch import Batch
 from incident_manager.actors.ports import Gap, extend
 from incident_manager.http.outbox import Outbox
 from incident_manager.http.sse.events import cursor_of, next_event, note
@@ -31,6 +32,16 @@ class EventSink:
             return False
         self._extra = self._gap = None
         return True
+
+    def offer_all(self, batch: Batch) -> bool:
+        """Make events of all payloads and put them into the outbox, or refuse them together."""
+        if not self.open or self._extra is not None:
+            return False
+        events: list[bytes] | None = batch.memo.get(EventSink)
+        if events is None:
+            events = [next_event(each, cursor_of(each)) for each in batch.payloads]
+            batch.memo[EventSink] = events
+        return self.outlet.take(events)
 
     @property
     def owes(self) -> bool:

@@ -6,6 +6,7 @@ from collections import Counter
 import trio
 from attrs import field, frozen
 
+from incident_manager.actors.batch import Batch
 from incident_manager.actors.model import Micros, Record
 from incident_manager.actors.ports import Gap
 from incident_manager.actors.selectors import Selectors
@@ -111,6 +112,10 @@ class FakeSink:
         data = whole["data"]
         self.outbox.append(Event(data.get("offset"), whole["extensions"]["cursor"], data["shape"]))
         return True
+
+    def offer_all(self, batch: Batch) -> bool:
+        waiting = sum(isinstance(each, Event) for each in self.outbox)
+        return waiting + len(batch) <= self.room and all(map(self.offer, batch.payloads))
 
     def recovered(self) -> None:
         self.outbox.append("recovered")

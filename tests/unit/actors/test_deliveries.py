@@ -49,6 +49,34 @@ def test_one_that_is_not_sampled_is_none() -> None:
     assert deliveries.latency.examples == {}
 
 
+def test_frames_of_one_event_are_counted_together_by_one_look_at_the_clock() -> None:
+    looks: list[int] = []
+
+    def clock() -> int:
+        looks.append(1)
+        return 2_000_000
+
+    deliveries = Deliveries(clock)
+    first, second = event(1_000_000), event(1_500_000)
+    with deliveries.together():
+        for oldest in (first, first, second, second):
+            deliveries.sent(oldest, 3)
+        assert deliveries.latency.count == 6  # those of the first, as another came
+    assert deliveries.latency.count == 12
+    assert deliveries.latency.total == 6 * 1.0 + 6 * 0.5
+    assert len(looks) == 2
+
+
+def test_of_very_many_frames_some_are_counted_before_the_end() -> None:
+    deliveries = Deliveries(lambda: 2_000_000)
+    one = event(1_000_000)
+    with deliveries.together():
+        for _ in range(300):
+            deliveries.sent(one, 1)
+        assert deliveries.latency.count == 256
+    assert deliveries.latency.count == 300
+
+
 def test_by_default_it_has_the_clock_of_the_events() -> None:
     deliveries = Deliveries()
     deliveries.sent(event(0), 1)
@@ -81,7 +109,8 @@ async def test_what_a_client_has_missed_is_no_news_and_what_comes_then_is(
         assert found == [None, None]
         await stage.ask(*(make_submit(title=title) for title in "cd"))
         await stage.settle()
-        assert found == [None, None, 3, 4]
+        # What the fan-out offers together is as late as the oldest of it.
+        assert found == [None, None, 3, 4 if deep else 3]
         assert stage.hub.latency.subject is None
 
 

@@ -282,8 +282,8 @@ async def test_a_hub_that_dies_amid_an_event_knows_who_has_it() -> None:
     table = Table()
     seats = [table.seat(), table.seat(Broken()), table.seat()]
     assert isinstance(await table.die(seats, *HISTORY[:2]), BrokenPipeError)
-    assert [seat.position for seat in seats] == [1, 0, 0]
-    assert offered(seats[0]) == [1]
+    assert [seat.position for seat in seats] == [2, 0, 0]
+    assert offered(seats[0]) == [1, 2]
     assert {seat for seat, _ in table.left} == set(seats)
 
 

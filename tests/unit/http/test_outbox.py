@@ -8,6 +8,7 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
+from incident_manager.actors.batch import Batch
 from incident_manager.actors.deliveries import Deliveries
 from incident_manager.actors.model import Record
 from incident_manager.actors.vocabulary import Kind
@@ -74,6 +75,49 @@ async def test_an_offer_is_refused_when_it_is_full_but_never_when_it_is_empty(
     assert not box.offer(b"y")
     box.close()
     assert not box.offer(b"z")
+
+
+async def test_a_batch_is_taken_whole_or_not_at_all(nursery: trio.Nursery) -> None:
+    wire = Wire(nursery)
+    box = outbox(wire, limit=20)
+    batch = Batch([b"one", b"two"])
+    assert box.offer_all(b"{", batch)  # 10 bytes
+    assert box.offer_all(b"[", batch)
+    assert not box.offer_all(b"(", batch)
+    assert (len(box), box.size) == (4, 20)
+    box.flush()
+    await trio.testing.wait_all_tasks_blocked()
+    assert wire.texts == ["{one}", "{two}", "[one}", "[two}"]
+    assert not box.offer_all(b"x" * 9, batch)  # too large for an empty one: one by one, then
+    box.close()
+    assert not box.offer_all(b"{", batch)
+
+
+async def test_messages_are_taken_together_or_not_at_all(nursery: trio.Nursery) -> None:
+    wire = Wire(nursery)
+    box = outbox(wire)
+    assert box.take([b"12345", b"6789"])
+    assert not box.take([b"x", b"y"])
+    assert (len(box), box.size) == (2, 9)
+    box.flush()
+    await trio.testing.wait_all_tasks_blocked()
+    assert wire.texts == ["12345", "6789"]
+    box.close()
+    assert not box.take([b"z"])
+
+
+async def test_what_waits_is_counted_until_it_has_left(nursery: trio.Nursery) -> None:
+    wire = Wire(nursery)
+    wire.gate = trio.Event()
+    box = outbox(wire, limit=100)
+    assert box.offer_all(b"{", Batch([b"one", b"two"]))
+    box.flush()
+    assert box.offer(b"three")
+    assert len(box) == 3
+    box.flush()
+    wire.gate.set()
+    await trio.testing.wait_all_tasks_blocked()
+    assert (len(box), box.size) == (0, 0)
 
 
 async def test_control_frames_are_taken_even_when_it_is_full(nursery: trio.Nursery) -> None:

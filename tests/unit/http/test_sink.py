@@ -4,6 +4,7 @@ import json
 
 import trio
 
+from incident_manager.actors.batch import Batch
 from incident_manager.actors.cursor import Cursor
 from incident_manager.actors.deliveries import Deliveries
 from incident_manager.actors.ports import Gap
@@ -41,6 +42,27 @@ async def test_a_payload_is_framed_for_its_id() -> None:
         assert sink.offer(PAYLOAD)
         sink.outlet.flush()
     assert sent == [{"id": 'a"b', "type": "next", "payload": json.loads(PAYLOAD)}]
+
+
+async def test_a_batch_is_framed_for_its_id() -> None:
+    async with trio.open_nursery() as nursery:
+        sink, sent = make(nursery)
+        assert sink.offer_all(Batch([PAYLOAD, PAYLOAD]))
+        sink.outlet.flush()
+    assert sent == [{"id": 'a"b', "type": "next", "payload": json.loads(PAYLOAD)}] * 2
+
+
+async def test_a_batch_is_refused_where_it_is_shut_or_the_next_payload_says_more() -> None:
+    async with trio.open_nursery() as nursery:
+        sink, sent = make(nursery)
+        sink.recovered()
+        assert not sink.offer_all(Batch([PAYLOAD]))
+        assert sink.offer(PAYLOAD)
+        assert sink.offer_all(Batch([PAYLOAD]))
+        sink.open = False
+        assert not sink.offer_all(Batch([PAYLOAD]))
+        sink.outlet.flush()
+    assert len(sent) == 2
 
 
 async def test_recovered_is_on_the_next_payload_only() -> None:

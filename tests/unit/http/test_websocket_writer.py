@@ -3,9 +3,12 @@
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import TextMessage
 
+from incident_manager.actors.batch import Batch
 from incident_manager.http.websocket_writer import KEY, WebSocketWriter, text_head, writer_of
 
 
@@ -18,8 +21,15 @@ class Lane:
     def watch(self, progressed: Callable[[], None]) -> None:
         self.told.append(progressed)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes) -> int:
         self.written += data
+        return self.size
+
+
+def opened(lane: Lane) -> WebSocketWriter:
+    writer = WebSocketWriter(lane)
+    writer.open = True
+    return writer
 
 
 def texts(data: bytes) -> list[str]:
@@ -42,9 +52,9 @@ def test_a_frame_of_any_size(size: int) -> None:
 
 async def test_messages_are_frames_in_order() -> None:
     lane = Lane()
-    writer = WebSocketWriter(lane, lambda: True)
-    writer.write([b"one"])
-    writer.write(["zwölf".encode(), b"y" * 300])
+    writer = opened(lane)
+    assert writer.write([writer.frame(b"one")]) == 7
+    writer.write([writer.frame("zwölf".encode()), writer.frame(b"y" * 300)])
     assert texts(lane.written) == ["one", "zwölf", "y" * 300]
     assert writer.size == 7
     told: list[int] = []
@@ -54,14 +64,30 @@ async def test_messages_are_frames_in_order() -> None:
     await writer.settled()
 
 
-def test_nothing_follows_a_close() -> None:
+def test_nothing_is_sent_where_it_is_not_open() -> None:
     lane = Lane()
-    WebSocketWriter(lane, lambda: False).write([b"late"])
+    writer = WebSocketWriter(lane)
+    assert writer.write([writer.frame(b"late")]) == 7
     assert lane.written == b""
 
 
+@given(
+    st.lists(st.text(max_size=200).map(str.encode), min_size=1, max_size=5),
+    st.lists(st.sampled_from([b"1", b"22", b"33", b"a" * 200]), min_size=1, max_size=6),
+)
+def test_a_batch_is_the_same_frames_whoever_had_it_before(
+    payloads: list[bytes], prefixes: list[bytes]
+) -> None:
+    batch = Batch(payloads)
+    for prefix in prefixes:
+        lane = Lane()
+        writer = opened(lane)
+        writer.write(writer.frames(prefix, batch))
+        assert texts(lane.written) == [(prefix + each + b"}").decode() for each in payloads]
+
+
 def test_where_the_scope_has_it() -> None:
-    writer = WebSocketWriter(Lane(), lambda: True)
+    writer = WebSocketWriter(Lane())
     assert writer_of({"state": {KEY: writer}}) is writer
     assert writer_of({"state": {KEY: "another"}}) is None
     assert writer_of({}) is None

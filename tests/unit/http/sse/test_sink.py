@@ -6,6 +6,7 @@ import pytest
 import trio
 import trio.testing
 
+from incident_manager.actors.batch import Batch
 from incident_manager.actors.cursor import Cursor
 from incident_manager.actors.deliveries import Deliveries
 from incident_manager.actors.ports import Gap
@@ -53,6 +54,25 @@ async def test_a_payload_comes_whole_and_with_its_cursor(line: Line) -> None:
     assert line.sink.offer(PAYLOAD)
     await line.arrived()
     assert (line.payloads, line.ids) == ([json.loads(PAYLOAD)], ["e:7"])
+
+
+async def test_a_batch_comes_whole_and_to_many(nursery: trio.Nursery) -> None:
+    batch = Batch([PAYLOAD, PAYLOAD.replace(b"e:7", b"e:8")])
+    for line in (Line(nursery, 200), Line(nursery, 200)):
+        assert line.sink.offer_all(batch)
+        assert not line.sink.offer_all(batch)  # there is no room for as much again
+        assert await line.arrived() == [{"cursor": "e:7"}, {"cursor": "e:8"}]
+        assert line.ids == ["e:7", "e:8"]
+
+
+async def test_a_batch_is_refused_where_it_is_shut_or_the_next_payload_says_more(
+    line: Line,
+) -> None:
+    line.sink.recovered()
+    assert not line.sink.offer_all(Batch([PAYLOAD]))
+    line.sink.open = False
+    assert line.sink.owes
+    assert not line.sink.offer_all(Batch([PAYLOAD]))
 
 
 async def test_recovered_is_said_with_the_next_that_is_taken(line: Line) -> None:

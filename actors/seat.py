@@ -1,0 +1,35 @@
+"""The place of one live subscription in the fan-out."""
+
+from collections.abc import Callable
+
+from incident_manager.actors.ports import Shape, Sink
+from incident_manager.actors.streams import StreamFilter
+
+__all__ = ["Seat"]
+
+
+class Seat:
+    """Where the hub offers a subscription its events.
+
+    ``position`` is the offset up to which everything has been offered or does not concern it,
+    as long as it is ``taken`` also everything up to the hub's position.
+    ``leave`` is called, at most once, when the hub takes the seat away, with the failure if its
+    events cannot be projected; it must not block.
+    """
+
+    __slots__ = ("filter", "leave", "position", "shape", "sink", "taken")
+
+    def __init__(
+        self,
+        sink: Sink,
+        shape: Shape,
+        wanted: StreamFilter,
+        position: int,
+        leave: Callable[[Exception | None], None],
+    ) -> None:
+        self.sink = sink
+        self.shape = shape
+        self.filter = wanted
+        self.position = position
+        self.leave = leave
+        self.taken = False

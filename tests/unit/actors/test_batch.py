@@ -1,0 +1,9 @@
+"""A batch: payloads in order, their size, and what its takers remember."""
+
+from incident_manager.actors.batch import Batch
+
+
+def test_it_knows_its_size_and_begins_with_nothing_remembered() -> None:
+    batch = Batch([b"one", b"three"])
+    assert (len(batch), batch.size, batch.memo) == (2, 8, {})
+    assert list(batch.payloads) == [b"one", b"three"]
