@@ -1,4 +1,5 @@
 //! The stock `graphql-ws-client`, as it is: subscribes, and prints what comes of it.
+//! With LEAVE it unsubscribes after the first result.
 
 use futures_util::StreamExt as _;
 use graphql_ws_client::{graphql::GraphqlOperation, Client};
@@ -33,13 +34,21 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .headers_mut()
         .insert("Sec-WebSocket-Protocol", protocol);
     let (socket, _) = tokio_tungstenite::connect_async(request).await?;
-    let mut stream = Client::build(socket).subscribe(Operation { query }).await?;
+    let (client, connection) = Client::build(socket).await?;
+    let connection = tokio::spawn(async move { connection.await });
+    let mut stream = client.subscribe(Operation { query }).await?;
     while let Some(result) = stream.next().await {
         match result {
             Ok(event) => println!("{event}"),
             Err(error) => println!("error: {error}"),
         }
+        if std::env::var_os("LEAVE").is_some() {
+            break;
+        }
     }
+    stream.stop();
+    println!("complete");
+    connection.await?;
     println!("end");
     Ok(())
 }
