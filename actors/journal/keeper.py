@@ -39,6 +39,7 @@ from incident_manager.actors.journal.reads import (
     Stats,
     TimelinePage,
 )
+from incident_manager.actors.journal.shared import Shared
 from incident_manager.actors.model import Alert, Incident, Micros, Record
 from incident_manager.actors.selectors import Selectors
 from incident_manager.actors.vocabulary import IncidentState, Severity
@@ -68,6 +69,7 @@ class Keeper:
     ``append_seconds`` are the times of the transactions, ``entered`` how often an incident has come
     into a state (with the severity that it had then), ``joined`` the alerts that joined one.
     Refused sign-ins are counted in ``refusals``, and come into the audit with the next round.
+    ``shared`` is for those who read the same events at about the same time.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class Keeper:
         self.entered: Counter[tuple[Severity, IncidentState]] = Counter()
         self.joined = 0
         self.refusals = Refusals()
+        self.shared = Shared(self.read_after)
 
     async def run(
         self, child: Child, *, task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED
@@ -100,7 +103,10 @@ class Keeper:
         """The actor: the journal is open while it runs. Raises JournalError if it cannot be."""
         child.observe(self._statistics)
         async with self._opener() as journal:
-            self._check_same(await journal.bounds())
+            bounds = await journal.bounds()
+            self._check_same(bounds)
+            self.shared.forget()
+            self.shared.bounds = bounds
             self._journal = journal
             self._opened.set()
             try:
@@ -133,6 +139,7 @@ class Keeper:
     async def _trim(self, journal: Journal) -> None:
         before = self._before(self._retention.days)
         while await journal.trim(keep=self._retention.events, before=before, limit=_TRIM_STEP):
+            self.shared.forget()
             await trio.lowlevel.checkpoint()
         before = self._before(self._retention.audit_days)
         while before and await journal.trim_audit(before=before, limit=_TRIM_STEP):
@@ -193,7 +200,10 @@ class Keeper:
 
     async def bounds(self) -> Bounds:
         """As the port says; waits while the journal is not open."""
-        return await self._read(lambda journal: journal.bounds())
+        turn = self.shared.turn
+        bounds = await self._read(lambda journal: journal.bounds())
+        self.shared.learn(bounds, turn)
+        return bounds
 
     async def load(self, needs: Needs, now: Micros, since: Micros) -> Loaded:
         """As the port says; refused while the journal is not open."""
@@ -208,6 +218,9 @@ class Keeper:
         except JournalUnavailable as failure:
             self._failed(failure)
             raise
+        finally:
+            if batch.redactions:
+                self.shared.forget()
         self.append_seconds.observe(time.perf_counter() - began)
         self._works()
         self._head = batch.expected_head + len(batch.records)
@@ -304,7 +317,10 @@ class Keeper:
 
     async def trim(self, *, keep: int, before: Micros, limit: int) -> int:
         """As the port says; waits while the journal is not open."""
-        return await self._read(lambda journal: journal.trim(keep=keep, before=before, limit=limit))
+        gone = await self._read(lambda journal: journal.trim(keep=keep, before=before, limit=limit))
+        if gone:
+            self.shared.forget()
+        return gone
 
     async def audit(self, query: AuditQuery) -> AuditPage:
         """As the port says; waits while the journal is not open."""

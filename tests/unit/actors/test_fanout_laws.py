@@ -13,6 +13,7 @@ from incident_manager.actors import hub as hub_module
 from incident_manager.actors import subscription as subscription_module
 from incident_manager.actors.commands import Command
 from incident_manager.actors.cursor import Cursor
+from incident_manager.actors.journal import shared as shared_module
 from incident_manager.actors.streams import StreamField, StreamFilter, matches
 from incident_manager.actors.vocabulary import ResolutionMethod, Severity
 from unit.actors.fakes import Event, FakeShape, FakeSink
@@ -294,6 +295,7 @@ def run(program: Steps) -> None:
     with (
         patch.object(hub_module, "_READ", 3),
         patch.object(subscription_module, "_READ", 2),
+        patch.object(shared_module, "CHUNK", 4),
     ):
         trio.run(play, program, clock, clock=clock)
 
