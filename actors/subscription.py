@@ -11,11 +11,12 @@ from attrs import frozen
 
 from incident_manager.actors.cursor import Cursor
 from incident_manager.actors.hub import Hub, Seat
-from incident_manager.actors.journal.base import Bounds, Journal, JournalUnavailable
+from incident_manager.actors.journal.base import Bounds, JournalUnavailable
+from incident_manager.actors.journal.keeper import Keeper
 from incident_manager.actors.model import Micros, Record
 from incident_manager.actors.ports import Gap, Projector, Shape, Sink
 from incident_manager.actors.projections import Projections
-from incident_manager.actors.resume import resume
+from incident_manager.actors.resume import Start, resume
 from incident_manager.actors.streams import StreamFilter, matches
 
 __all__ = ["Streams", "Subscription"]
@@ -30,7 +31,7 @@ class Streams:
     """What all subscriptions share."""
 
     hub: Hub
-    journal: Journal
+    journal: Keeper
     projector: Projector
     projections: Projections
     clock: Callable[[], Micros]
@@ -124,13 +125,17 @@ class Subscription:
 
     async def _begin(self) -> None:
         hub, journal = self._streams.hub, self._streams.journal
-        # The hub may not have come so far yet.
-        hub.veils.secret = await journal.secret()
-        bounds = await journal.bounds()
+        if hub.veils.secret is None:  # the hub has not come so far yet
+            hub.veils.secret = await journal.secret()
+        # What was known of the journal will do for one who resumes inside of that.
+        bounds = journal.shared.bounds
+        start = None if bounds is None or self._cursor is None else self._start(bounds)
+        if bounds is None or start is None or not start.recovered:
+            bounds = await journal.bounds()
+            start = self._start(bounds)
         hub.epoch = bounds.epoch
-        start = resume(self._cursor, hub.veils.bounds(self.shape.selectors, bounds))
         self._position = start.position
-        self._fresh_after = bounds.head
+        self._fresh_after = max(bounds.head, hub.head)
         if start.gap is not None:
             hub.unrecovered += 1
             hub.gaps += 1
@@ -138,6 +143,9 @@ class Subscription:
         elif start.recovered:
             hub.recovered += 1
             self.sink.recovered()
+
+    def _start(self, bounds: Bounds) -> Start:
+        return resume(self._cursor, self._streams.hub.veils.bounds(self.shape.selectors, bounds))
 
     def _join(self) -> bool:
         if self.shape.deep:  # its relations are read: it never holds up the fan-out
@@ -207,7 +215,7 @@ class Subscription:
         records = hub.recent(self._position, _READ)
         if records or (records is not None and self._position >= hub.head):
             return records
-        chunk = await self._streams.journal.read_after(self._position, _READ)
+        chunk = await self._streams.journal.shared.after(self._position, _READ)
         if chunk.records and chunk.records[0].offset > self._position + 1:
             bounds = hub.veils.bounds(self.shape.selectors, chunk.bounds)
             until = chunk.records[0].offset - 1
