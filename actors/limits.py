@@ -1,9 +1,10 @@
 """How large what a command brings may be (contract, section 2). Beyond: BAD_USER_INPUT."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Final
 
-from attrs import frozen
+from attrs import fields_dict, frozen
 
 from incident_manager.actors.commands import Command
 from incident_manager.actors.errors import ErrorCode, Refused
@@ -39,6 +40,8 @@ class Text:
         """Raise Refused with BAD_USER_INPUT, naming what is wrong, if the value is not within."""
         if not isinstance(value, str):
             raise _refuse(name, "must be a string")
+        if self._fits(value):  # most do, and there are many
+            return
         raw = _encoded(name, value)
         if len(value) < self.least or (self.least and not value.strip()):
             raise _refuse(name, "must not be empty")
@@ -46,6 +49,18 @@ class Text:
             raise _refuse(name, f"must have at most {self.most} characters, not {len(value)}")
         if self.kb is not None and len(raw) > self.kb * _KB:
             raise _refuse(name, f"must have at most {self.kb} KB, not {len(raw)} bytes")
+
+    def _fits(self, value: str) -> bool:
+        """Whether it is plain, and within the limits for sure."""
+        size = len(value)
+        return (
+            value.isascii()
+            and "\0" not in value
+            and size >= self.least
+            and (not self.least or not value[0].isspace())
+            and (self.most is None or size <= self.most)
+            and (self.kb is None or size <= self.kb * _KB)
+        )
 
 
 @frozen
@@ -123,9 +138,16 @@ LIMITS: Final[Mapping[str, tuple[str, Limit]]] = {
 """Attribute of a command -> its name in the contract, and its limit."""
 
 
+@cache
+def _limits_of(kind: type[Command]) -> tuple[tuple[str, str, Limit], ...]:
+    """Attribute, name and limit of what commands of a class bring, in the order of the table."""
+    own = fields_dict(kind)
+    return tuple((each, *limit) for each, limit in LIMITS.items() if each in own)
+
+
 def check(command: Command) -> None:
     """Raise :class:`Refused` with BAD_USER_INPUT and the field if something is too large."""
-    for attribute, (name, limit) in LIMITS.items():
-        value = getattr(command, attribute, None)
+    for attribute, name, limit in _limits_of(type(command)):
+        value = getattr(command, attribute)
         if value is not None:
             limit(name, value)

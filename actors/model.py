@@ -6,6 +6,7 @@ Every class is frozen, and msgspec encodes and decodes it as it stands.
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 import msgspec
 from attrs import field, frozen
@@ -206,5 +207,15 @@ def fingerprint(source: str, kind: IncidentType, title: str, affected: Iterable[
 
     The contract's section 5 fixes the recipe, so that a sender can compute it too.
     """
+    services = tuple(affected)
+    return _digest(source, kind, title, services) if services else _plain(source, kind, title)
+
+
+@lru_cache(maxsize=1024)  # asked for when an alert is looked up, and again when it is decided
+def _plain(source: str, kind: IncidentType, title: str) -> str:
+    return _digest(source, kind, title, ())
+
+
+def _digest(source: str, kind: IncidentType, title: str, affected: tuple[str, ...]) -> str:
     canonical = msgspec.json.encode([source, kind.value, title, sorted(affected)])
     return hashlib.sha256(canonical).hexdigest()

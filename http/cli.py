@@ -28,6 +28,7 @@ from incident_manager.http.config import (
     parse_duration,
     process_settings,
 )
+from incident_manager.http.garbage import settle
 from incident_manager.http.logs import configure_logging
 from incident_manager.http.settings import SECTIONS, SETTINGS, Setting, Settings
 from incident_manager.http.trust import token_trust
@@ -120,8 +121,11 @@ def serve(config: str | None, **flags: object) -> int:
     )
     from incident_manager.http.server import serve as run
 
-    # click flushes what it echoes.
-    return run_server(partial(run, announce=lambda: click.echo(banner(settings))), settings)
+    def announce() -> None:
+        settle()
+        click.echo(banner(settings))  # it flushes
+
+    return run_server(partial(run, announce=announce), settings)
 
 
 @cli.command(short_help="Print a token.")

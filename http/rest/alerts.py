@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from attrs import evolve
 from quart import request
 from quart_trio.wrappers import TrioResponse
 
@@ -18,7 +17,7 @@ from incident_manager.http.rest import shapes
 from incident_manager.http.rest.batch import AT_ONCE, take_in
 from incident_manager.http.rest.body import read_body
 from incident_manager.http.rest.conditional import conditional
-from incident_manager.http.rest.fields import Fields, wanted_id
+from incident_manager.http.rest.fields import Fields, changed, wanted_id
 from incident_manager.http.rest.filters import ALERTS, judged, read_alert_query
 from incident_manager.http.rest.forms import Form
 from incident_manager.http.rest.idempotency import ask, request_key
@@ -75,11 +74,13 @@ def read_alert(given: object) -> SubmitAlert:
     given_type = None if given.get("incident_type") is None else command.incident_type
     kinds = _kinds(fields, given.get("alert_type"), given_type)
     fields.done()
-    return evolve(
+    return changed(
         command,
-        alert_type=kinds[0],
-        incident_type=kinds[1],
-        source_key=source_key(command.source, command.external_id),
+        {
+            "alert_type": kinds[0],
+            "incident_type": kinds[1],
+            "source_key": source_key(command.source, command.external_id),
+        },
     )
 
 

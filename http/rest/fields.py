@@ -3,9 +3,11 @@
 import re
 from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
+from functools import cache
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
-from attrs import define, evolve, field
+from attrs import define, field, fields_dict
 from graphql import GraphQLError
 
 from incident_manager.actors.commands import Command
@@ -15,12 +17,13 @@ from incident_manager.actors.model import Micros
 from incident_manager.http.rest.problems import FieldError, InvalidFields
 from incident_manager.schema.scalars import parse_datetime
 
-__all__ = ["Fields", "read_choice", "read_id", "read_time", "wanted_id"]
+__all__ = ["Fields", "changed", "read_choice", "read_id", "read_time", "wanted_id"]
 
 E = TypeVar("E", bound=StrEnum)
 C = TypeVar("C", bound=Command)
 T = TypeVar("T")
 
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 _REQUIRED: Final = "is required"
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
@@ -104,8 +107,15 @@ class Fields:
             self.wrong(name, str(error))
         return None
 
-    def limited(self, neutral: C, members: Mapping[str, str], required: Collection[str]) -> C:
-        """``neutral`` with the named members (and the attributes they are) as they were given.
+    def limited(
+        self,
+        neutral: C,
+        members: Mapping[str, str],
+        required: Collection[str],
+        read: Mapping[str, Any] = _NOTHING,
+    ) -> C:
+        """``neutral`` with the named members (and the attributes they are) as they were given, and
+        what was ``read`` already.
 
         Type and size of each are those of ``actors.limits``. ``neutral`` must keep within
         them, so that whatever is wrong is due to one of these members.
@@ -119,11 +129,11 @@ class Fields:
             for attribute, value in given.items()
             if value is not None
         }
-        command = evolve(neutral, **values)
+        command = changed(neutral, {**values, **read})
         if not _fits(command):
             for attribute, value in values.items():
                 try:
-                    check(evolve(neutral, **{attribute: value}))
+                    check(changed(neutral, {attribute: value}))
                 except Refused as refusal:
                     self.refused(refusal)
         return command
@@ -138,6 +148,21 @@ class Fields:
         if value is None and required:
             self.wrong(name, _REQUIRED)
         return value
+
+
+@cache
+def _names(kind: type[Command]) -> tuple[str, ...]:
+    return tuple(fields_dict(kind))
+
+
+def changed(command: C, values: Mapping[str, Any]) -> C:
+    """A command with other values, as ``attrs.evolve`` makes it: alerts come by the hundred."""
+    return type(command)(
+        **{
+            name: values[name] if name in values else getattr(command, name)
+            for name in _names(type(command))
+        }
+    )
 
 
 def _fits(command: Command) -> bool:

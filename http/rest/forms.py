@@ -39,6 +39,11 @@ class Member:
         """The only number that a body brings is a time."""
         return self.kind is Micros
 
+    @property
+    def is_choice(self) -> bool:
+        """One of a few names."""
+        return issubclass(self.kind, StrEnum)
+
 
 @frozen
 class Form(Generic[C]):
@@ -61,26 +66,40 @@ class Form(Generic[C]):
         default=Factory(lambda form: _members(form), takes_self=True), init=False, repr=False
     )
     """Those that become attributes, the required ones first."""
+    _choices: tuple[Member, ...] = field(init=False, repr=False)
+    _times: tuple[Member, ...] = field(init=False, repr=False)
+    _texts: Mapping[str, str] = field(init=False, repr=False)
+
+    @_choices.default
+    def _find_choices(self) -> tuple[Member, ...]:
+        return tuple(each for each in self.members if each.is_choice)
+
+    @_times.default
+    def _find_times(self) -> tuple[Member, ...]:
+        return tuple(each for each in self.members if each.is_time)
+
+    @_texts.default
+    def _find_texts(self) -> Mapping[str, str]:
+        others = (*self._choices, *self._times)
+        return {each.name: each.attribute for each in self.members if each not in others}
 
     def fill(self, fields: Fields) -> C:
         """The command of what can be read; what cannot is noted, in the order of the members."""
         before = len(fields.errors)
         values: dict[str, object] = {}
-        for member in self.members:
-            if issubclass(member.kind, StrEnum):
-                value = fields.choice(member.name, member.kind, required=member.required)
-                values[member.attribute] = value
-            elif member.is_time:
-                values[member.attribute] = fields.time(member.name, required=member.required)
-        texts = {each.name: each.attribute for each in self.members if each.attribute not in values}
-        command = fields.limited(self.neutral, texts, self.required)
+        for member in self._choices:
+            kind: Any = member.kind
+            values[member.attribute] = fields.choice(member.name, kind, required=member.required)
+        for member in self._times:
+            values[member.attribute] = fields.time(member.name, required=member.required)
+        read = {each: value for each, value in values.items() if value is not None}
+        command = fields.limited(self.neutral, self._texts, self.required, read)
         if len(fields.errors) > before:
             place = {member.name: number for number, member in enumerate(self.members)}
             fields.errors[before:] = sorted(
                 fields.errors[before:], key=lambda error: place.get(error.member, len(place))
             )
-        read: dict[str, Any] = {each: value for each, value in values.items() if value is not None}
-        return evolve(command, **read)
+        return command
 
     def complete(self, command: C, more: Mapping[str, Any]) -> C:
         """A command with what its body does not say."""
