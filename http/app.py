@@ -21,6 +21,7 @@ from incident_manager.http import sse
 from incident_manager.http.auth import Authenticator
 from incident_manager.http.config import process_settings
 from incident_manager.http.connection import close_connections, close_revoked
+from incident_manager.http.direct import Direct
 from incident_manager.http.forwarded import see_through
 from incident_manager.http.gateway import Gateway, Phase
 from incident_manager.http.logs import configure_logging
@@ -29,7 +30,7 @@ from incident_manager.http.pulse import Pulse
 from incident_manager.http.settings import Settings
 from incident_manager.http.transport import Guard, install
 from incident_manager.http.upgrade import websocket
-from incident_manager.http.web import create_quart
+from incident_manager.http.web import ROUTES, access_table, create_quart
 from incident_manager.schema.projector import GraphQLProjector
 from incident_manager.supervision import NodeState, StartFailed, SupervisorGaveUp
 
@@ -76,7 +77,8 @@ def system_settings(settings: Settings) -> SystemSettings:
 class Application:
     """The ASGI callable; ``gateway`` is made when the lifespan begins (inside Trio).
 
-    ``guard`` is what its connections under Hypercorn are held by. ``unused`` are settings that
+    ``guard`` is what its connections under Hypercorn are held by; ``direct``, once there is a
+    gateway, answers what need not go through Quart. ``unused`` are settings that
     somebody gave to no effect: the log says so.
     """
 
@@ -91,6 +93,7 @@ class Application:
         )
         self._gateway: Gateway | None = None
         self._http: Any = None
+        self.direct: Direct | None = None
 
     @property
     def gateway(self) -> Gateway:
@@ -101,6 +104,7 @@ class Application:
             )
             self._gateway.authenticator.on_change = partial(close_revoked, self._gateway)
             self._http = create_quart(self._gateway)
+            self.direct = Direct(self._gateway, ROUTES, access_table(self._gateway))
         return self._gateway
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from attrs import frozen
-from werkzeug.datastructures import Headers
+
+from incident_manager.http.lines import Named
 
 __all__ = ["ALLOWED_HEADERS", "EXPOSED_HEADERS", "METHODS", "Cors", "read_origin"]
 
@@ -92,7 +93,7 @@ class Cors:
             return False
         return _EVERY in self.origins or origin in self.origins
 
-    def preflight(self, method: str, headers: Headers, path: str) -> bool:
+    def preflight(self, method: str, headers: Named, path: str) -> bool:
         """Whether a request is the question before another one, of a page that may ask."""
         return (
             method == "OPTIONS"

@@ -1,10 +1,19 @@
-"""HTTP/1.1 of Hypercorn's, for requests of one meaning only."""
+"""HTTP/1.1 of Hypercorn's, for requests of one meaning only; those that are whole go straight."""
+
+from functools import lru_cache
+from time import time
+from typing import Any
 
 import h11
-from hypercorn.events import Closed
-from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.config import Config
+from hypercorn.events import Closed, RawData
+from hypercorn.protocol.events import Body, EndBody, Event, StreamClosed
+from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
+from hypercorn.protocol.http_stream import HTTPStream
 
-__all__ = ["GuardedH11", "is_ambiguous"]
+from incident_manager.http.direct import Answer, Direct, direct_of
+
+__all__ = ["GuardedH11", "is_ambiguous", "length_of"]
 
 _LENGTHS = frozenset({b"content-length", b"transfer-encoding"})
 
@@ -17,14 +26,117 @@ def is_ambiguous(request: h11.Request) -> bool:
     return {name for name, _ in request.headers} >= _LENGTHS
 
 
+def length_of(request: h11.Request) -> int | None:
+    """Bytes of the request's body; None where only its end will tell (RFC 9112, section 6.3)."""
+    length = 0
+    for name, value in request.headers:
+        if name == b"transfer-encoding":
+            return None
+        if name == b"content-length":
+            length = int(value)
+    return length
+
+
+@lru_cache(2)
+def _told(config: Config, second: int) -> tuple[tuple[bytes, bytes], ...]:  # noqa: ARG001 -- of Date
+    """What Hypercorn says with every answer of that second."""
+    return tuple(config.response_headers("h11"))
+
+
 class GuardedH11(H11Protocol):
     """Hypercorn 0.18 takes a request with two lengths, and what comes behind it as another one.
     Here it is refused, and its connection ends.
+
+    A request that has come whole, on a route for which the application has a direct answer, gets
+    it here, by the task that has read it, and in one write. Until then nothing else is read.
     """
 
     async def _create_stream(self, request: h11.Request) -> None:
         if is_ambiguous(request):
             await self._send_error_response(400)
             await self.send(Closed())
+        elif (direct := self._direct(request)) is not None:
+            self.stream = _Whole(self, direct, request)
+            self.keep_alive_requests += 1
+            await self.context.mark_request()
         else:
             await super()._create_stream(request)
+
+    def _direct(self, request: h11.Request) -> Direct | None:
+        direct, connection = direct_of(self.app), self.connection
+        if (
+            direct is None
+            or not direct.takes(request.method, request.target.partition(b"?")[0])
+            or self.config.root_path
+            or self.config.server_names
+            or connection.they_are_waiting_for_100_continue
+        ):
+            return None
+        length = length_of(request)
+        here = len(connection.trailing_data[0])
+        return None if length is None or length > min(here, direct.most) else direct
+
+    async def send_whole(self, answer: Answer) -> None:
+        """Send an answer in one write."""
+        headers = [*answer.headers, *_told(self.config, int(time()))]
+        if self.keep_alive_requests >= self.config.keep_alive_max_requests:
+            headers.append((b"connection", b"close"))
+        send: Any = self.connection.send
+        parts = (
+            send(h11.Response(status_code=answer.status, headers=headers)),
+            send(h11.Data(data=answer.body)),
+            send(h11.EndOfMessage()),
+        )
+        await self.send(RawData(b"".join(parts)))
+
+
+class _Whole(HTTPStream):
+    """A request of which everything is there."""
+
+    def __init__(self, protocol: GuardedH11, direct: Direct, request: h11.Request) -> None:
+        super().__init__(
+            protocol.app,
+            protocol.config,
+            protocol.context,
+            protocol.task_group,
+            protocol.ssl,
+            protocol.client,
+            protocol.server,
+            protocol.stream_send,
+            STREAM_ID,
+        )
+        self._protocol = protocol
+        self._direct = direct
+        self._body = b""
+        self.start_time = time()
+        path, _, query = request.target.partition(b"?")
+        self.scope = {
+            "type": "http",
+            "http_version": request.http_version.decode(),
+            "asgi": {"spec_version": "2.1", "version": "3.0"},
+            "method": request.method.decode("ascii"),
+            "scheme": self.scheme,
+            "path": path.decode("ascii"),
+            "raw_path": path,
+            "query_string": query,
+            "root_path": "",
+            "headers": list(request.headers),
+            "client": protocol.client,
+            "server": protocol.server,
+            "state": protocol.connection_state,
+            "extensions": {},
+        }
+
+    async def handle(self, event: Event) -> None:
+        """Take a part of the request; at its end, answer it."""
+        if isinstance(event, Body):
+            self._body += event.data
+        elif isinstance(event, EndBody):
+            scope: Any = self.scope
+            answer = await self._direct.answer(scope, self._body)
+            await self._protocol.send_whole(answer)
+            told: Any = {"status": answer.status, "headers": answer.headers}
+            await self.config.log.access(self.scope, told, time() - self.start_time)
+            await self.send(StreamClosed(stream_id=STREAM_ID))
+        elif isinstance(event, StreamClosed):
+            self.closed = True

@@ -9,15 +9,16 @@ from attrs import frozen
 from prometheus_client import Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
-from quart import g, request
+from quart import request
 from quart_trio import QuartTrio
 from quart_trio.wrappers import TrioResponse
 
+from incident_manager.http.exchange import Exchange, current, enter
 from incident_manager.http.figures import Figures
 from incident_manager.http.gateway import Gateway
-from incident_manager.http.serving import enter, gateway
+from incident_manager.http.serving import gateway
 
-__all__ = ["count_requests", "scrape"]
+__all__ = ["count", "count_requests", "scrape"]
 
 _BRACES: Final = str.maketrans("<>", "{}")
 _STEP: Final = 512  # connections that are looked at before others run
@@ -64,18 +65,28 @@ async def _sums(served: Gateway) -> tuple[int, int]:
     return subscriptions, waiting
 
 
+def count(exchange: Exchange, route: str | None, status: int) -> None:
+    """Count a request that has its answer; ``route`` is its path as Quart writes it, None where
+    there is none.
+    """
+    told = None if route is None else route.translate(_BRACES)  # as OpenAPI writes it
+    seconds = time.perf_counter() - exchange.began
+    exchange.gateway.counters.request(exchange.method, told, status, seconds)
+
+
+async def _body() -> bytes:
+    return await request.get_data(cache=False, as_text=False, parse_form_data=False)
+
+
 def count_requests(app: QuartTrio, gateway: Gateway) -> None:
-    """Have every request of ``app`` counted; before anything else is done with it."""
+    """Have every request of ``app`` noted, and counted; before anything else is done with it."""
 
     async def begin() -> None:
-        enter(gateway, None)
-        g.began = time.perf_counter()
+        enter(Exchange.of(gateway, request.scope, _body))
 
     async def end(response: TrioResponse) -> TrioResponse:
         rule = request.url_rule
-        route = None if rule is None else rule.rule.translate(_BRACES)  # as OpenAPI writes it
-        seconds = time.perf_counter() - g.began
-        gateway.counters.request(request.method, route, response.status_code, seconds)
+        count(current(), None if rule is None else rule.rule, response.status_code)
         return response
 
     app.before_request(begin)

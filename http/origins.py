@@ -3,9 +3,8 @@
 from collections.abc import Collection
 from typing import Final
 
-from werkzeug.datastructures import Headers
-
 from incident_manager.actors.errors import ErrorCode, Refused
+from incident_manager.http.lines import Named
 
 __all__ = ["is_foreign", "is_stranger", "refuse_strangers"]
 
@@ -13,7 +12,7 @@ _ABROAD: Final = "Pages of another origin may not send this (server.cors_origins
 _OWN: Final = frozenset({"same-origin", "none"})
 
 
-def is_foreign(headers: Headers) -> bool:
+def is_foreign(headers: Named) -> bool:
     """Whether a page of another origin has made a browser send this.
 
     Browsers say so in ``Sec-Fetch-Site`` (Fetch Metadata); older ones send an ``Origin`` that is
@@ -25,7 +24,7 @@ def is_foreign(headers: Headers) -> bool:
     return is_stranger(headers.get("Origin"), headers.get("Host"))
 
 
-def refuse_strangers(headers: Headers) -> None:
+def refuse_strangers(headers: Named) -> None:
     """Raises Refused (FORBIDDEN, of ``Origin``) as :func:`is_foreign` says.
 
     This is for whatever changes something: a page can have a browser send forms, text and empty

@@ -17,6 +17,9 @@ class Route:
     """One method on one path. ``least`` is the role it needs; None: nobody need say who they are.
     ``scope`` says what those get who are confined by selectors.
 
+    ``quick`` says that its view takes what it needs from the ``Exchange`` alone, and has an answer
+    in bounded time.
+
     ``operation`` is what the API's description says of it; None leaves it out there.
     """
 
@@ -26,6 +29,7 @@ class Route:
     view: Callable[..., Awaitable[TrioResponse]]
     operation: Operation | None = None
     scope: Scope = Scope.OWN
+    quick: bool = False
 
     @property
     def access(self) -> Access:

@@ -5,17 +5,16 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
 import trio
-from quart import g, request
 
 from incident_manager.actors.errors import Unavailable
 from incident_manager.http.auth import Principal
+from incident_manager.http.exchange import current
 from incident_manager.http.gateway import Gateway, Session
 
 __all__ = [
     "PATIENCE",
     "caller",
     "change_in_time",
-    "enter",
     "gateway",
     "in_time",
     "read_in_time",
@@ -26,29 +25,24 @@ PATIENCE: Final = 30.0
 """Seconds that the system has for a change."""
 
 
-def enter(gateway: Gateway, session: Session | None) -> None:
-    """Note whose request this is. ``session`` is None where nobody needs to say who they are."""
-    g.gateway = gateway
-    g.session = session
-
-
 def gateway() -> Gateway:
     """The server's shared state."""
-    found: Gateway = g.gateway
-    return found
+    return current().gateway
 
 
 def session() -> Session:
     """The caller's way to the system."""
-    found: Session | None = g.session
+    found = current().session
     if found is None:
-        raise RuntimeError(f"{request.endpoint} has no caller: its route names no role")
+        exchange = current()
+        what = f"{exchange.method} {exchange.path}"
+        raise RuntimeError(f"{what} has no caller: its route names no role")
     return found
 
 
 def caller() -> Principal | None:
     """Who asks; None where nobody needs to say who they are."""
-    found: Session | None = g.session
+    found = current().session
     return None if found is None else found.principal
 
 

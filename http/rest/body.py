@@ -5,15 +5,18 @@ from typing import Any, Final
 
 import msgspec
 from attrs import frozen
-from quart import request
 from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.http import parse_options_header
 
 from incident_manager.actors.errors import ErrorCode, Refused
+from incident_manager.http.exchange import current
+from incident_manager.http.replies import JSON
 
 __all__ = ["JsonBody", "decode", "decode_any", "read_body", "read_optional_body", "read_raw"]
 
 _WANTED: Final = "The body must be JSON, with the header Content-Type: application/json"
 
+_PLAIN: Final[tuple[str, Mapping[str, str]]] = (JSON, {})
 _decoder: Final = msgspec.json.Decoder()
 
 
@@ -37,7 +40,7 @@ async def read_body() -> JsonBody:
 
 async def read_optional_body() -> JsonBody:
     """The same where there need not be a body: none says nothing, as ``{}`` does."""
-    raw = await _read()
+    raw = await current().read()
     if not raw:
         return JsonBody(raw, {})
     _check_headers()
@@ -47,23 +50,21 @@ async def read_optional_body() -> JsonBody:
 async def read_raw() -> bytes:
     """The bytes of the current request's body, said to be JSON; raises as :func:`read_body`."""
     _check_headers()
-    return await _read()
-
-
-async def _read() -> bytes:
-    return await request.get_data(cache=False, as_text=False, parse_form_data=False)
+    return await current().read()
 
 
 def _check_headers() -> None:
-    if request.mimetype != "application/json":
-        sent = request.headers.get("Content-Type")
+    lines = current().lines
+    sent = lines.get("Content-Type")
+    media_type, parameters = _PLAIN if sent == JSON else parse_options_header(sent or "")
+    if media_type.lower() != JSON:
         has = "it has none" if not sent else f"it has {sent[:80]!r}"
         raise UnsupportedMediaType(f"{_WANTED}; {has}.")
-    charset = request.mimetype_params.get("charset", "utf-8")
+    charset = parameters.get("charset", "utf-8")
     if charset.lower() not in ("utf-8", "utf8"):
         raise UnsupportedMediaType(f"{_WANTED} in UTF-8, not in {charset[:40]!r}.")
-    coding = request.headers.get("Content-Encoding", "identity")
-    if coding.lower() != "identity":
+    coding = lines.get("Content-Encoding")
+    if coding is not None and coding.lower() != "identity":
         raise UnsupportedMediaType(
             f"The body must be sent without Content-Encoding; it has {coding[:40]!r}."
         )

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-from quart import g, request
 
 from incident_manager.actors.answers import IdempotencyKey
 from incident_manager.actors.commands import Command
 from incident_manager.actors.registry import Answered
 from incident_manager.http.auth import Principal
+from incident_manager.http.exchange import current
 from incident_manager.http.rest.problems import FieldError, InvalidFields
 from incident_manager.http.serving import change_in_time, session
 
@@ -44,8 +44,11 @@ def named(
 
 def request_key(body: bytes) -> IdempotencyKey | None:
     """The key of the current request, as :func:`named`."""
-    keys = request.headers.getlist(HEADER)
-    return named(keys, _who(session().principal), request.method, request.path, body)
+    exchange = current()
+    keys = exchange.lines.getlist(HEADER)
+    if not keys:
+        return None
+    return named(keys, _who(session().principal), exchange.method, exchange.path, body)
 
 
 def _who(principal: Principal) -> str | Sequence[object]:
@@ -63,5 +66,5 @@ async def ask(commands: Sequence[Command], key: IdempotencyKey | None) -> Answer
     """
     with change_in_time():
         answered = await session().request(commands, key)
-    g.replayed = answered.replayed
+    current().replayed = answered.replayed
     return answered

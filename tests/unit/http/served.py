@@ -14,6 +14,7 @@ from incident_manager.actors.model import Micros
 from incident_manager.actors.registry import wall_clock
 from incident_manager.actors.system import SystemSettings, open_system
 from incident_manager.http.auth import Authenticator, Role, issue_token
+from incident_manager.http.exchange import Exchange
 from incident_manager.http.gateway import Gateway, Phase
 from incident_manager.http.sections import AuthSettings, ServerSettings
 from incident_manager.http.settings import Settings
@@ -126,6 +127,24 @@ async def serving(
         served.gateway.system = system
         served.gateway.phase = Phase.READY
         yield served
+
+
+def asked(
+    gateway: Gateway,
+    method: str = "GET",
+    path: str = "/health",
+    body: bytes = b"",
+    client: tuple[str, int] | None = ("192.0.2.7", 50_000),
+    **headers: str,
+) -> Exchange:
+    """A request, as its view sees it. Underscores in the names of headers are hyphens."""
+
+    async def read() -> bytes:
+        return body
+
+    lines = [(name.replace("_", "-").encode(), text.encode()) for name, text in headers.items()]
+    scope = {"method": method, "path": path, "scheme": "http", "headers": lines, "client": client}
+    return Exchange.of(gateway, scope, read)
 
 
 def bearer(role: Role, subject: str = "rae") -> dict[str, str]:
