@@ -33,6 +33,8 @@ class Projections:
     kept beside a payload is no larger than it, goes with it, and is not counted.
 
     ``veils`` write the cursors of the confined, once they have been told the journal's secret.
+    ``made`` counts the projections; events up to ``forgotten`` are not kept, and ``turn`` is
+    another one after each :meth:`forget`.
     """
 
     def __init__(
@@ -45,8 +47,9 @@ class Projections:
         self._kept: dict[tuple[int, Shape], Payload] = {}
         self._fresh: dict[tuple[int, Shape], tuple[float, Payload]] = {}
         self._pending: dict[tuple[int, Shape], _Pending] = {}
-        self._forgotten = 0
         self.made = 0
+        self.forgotten = 0
+        self.turn = 0
         self.veils = Veils()
 
     def flat(self, shape: Shape, record: Record, epoch: str) -> Payload:
@@ -57,7 +60,7 @@ class Projections:
             self.made += 1
             cursor = self._cursor(shape, record, epoch)
             payload = Payload(self._projector.project(shape, record, cursor))
-            if record.offset > self._forgotten:
+            if record.offset > self.forgotten:
                 self._keep(key, payload)
         return payload
 
@@ -80,7 +83,7 @@ class Projections:
             cursor = self._cursor(shape, record, epoch)
             payload = Payload(await self._projector.project_deep(shape, record, cursor))
             pending.payload = payload
-            if record.offset > self._forgotten:
+            if record.offset > self.forgotten:
                 self._fresh[key] = (trio.current_time() + SHARED, payload)
         finally:
             del self._pending[key]
@@ -103,7 +106,8 @@ class Projections:
         """Keep none of the events up to an offset, and none that is made of them from now on:
         somebody may still have at hand what they said before.
         """
-        self._forgotten = max(self._forgotten, upto)
+        self.forgotten = max(self.forgotten, upto)
+        self.turn += 1
         self._kept.clear()
         self._fresh.clear()
         self._size = 0
