@@ -7,8 +7,9 @@ then live. It owns its position; the seat in the hub is only its fast lane.
 from collections.abc import Callable, Sequence
 
 import trio
-from attrs import frozen
+from attrs import field, frozen
 
+from incident_manager.actors.batch import Batch
 from incident_manager.actors.cursor import Cursor
 from incident_manager.actors.hub import Hub, Seat
 from incident_manager.actors.journal.base import Bounds, JournalUnavailable
@@ -16,6 +17,7 @@ from incident_manager.actors.journal.keeper import Keeper
 from incident_manager.actors.model import Micros, Record
 from incident_manager.actors.ports import Gap, Projector, Shape, Sink
 from incident_manager.actors.projections import Projections
+from incident_manager.actors.replays import CHUNK, Replays
 from incident_manager.actors.resume import Start, resume
 from incident_manager.actors.streams import StreamFilter, matches
 
@@ -35,6 +37,11 @@ class Streams:
     projector: Projector
     projections: Projections
     clock: Callable[[], Micros]
+    replays: Replays = field(init=False)
+
+    @replays.default
+    def _replays(self) -> Replays:
+        return Replays(self.projections)
 
 
 class Subscription:
@@ -185,37 +192,59 @@ class Subscription:
                 await self._streams.hub.moved(self._position)
             self._pulse()
             return
-        full = False
         try:
-            for record in records:
-                if matches(self.shape.field, self.wanted, record):
-                    payload = await self._project(record)
-                    if not self._offer(record, payload):
-                        full = True
-                        break
-                self._position = record.offset
+            room = await self._dive(records) if self.shape.deep else self._replay(records)
         finally:
             self.sink.outlet.flush()  # what comes before one that fails, too
         del records  # a reader that waits for its client holds no part of the journal
-        if full:
+        if not room:
             await self.sink.drained()
         await trio.lowlevel.checkpoint()
         self._pulse()
 
-    def _offer(self, record: Record, payload: bytes) -> bool:
-        latency = self._streams.hub.latency
-        latency.subject = record if record.offset > self._fresh_after else None
+    async def _dive(self, records: Sequence[Record]) -> bool:
+        """Offer deep payloads of those that it wants; False where there is no room for one."""
+        projections, epoch = self._streams.projections, self._streams.hub.epoch
+        for record in records:
+            if matches(self.shape.field, self.wanted, record):
+                payload = await projections.deep(self.shape, record, epoch)
+                if not self._offer(record, payload):
+                    return False
+            self._position = record.offset
+        return True
+
+    def _replay(self, records: Sequence[Record]) -> bool:
+        """Offer those that it wants; False where there is no room for one."""
+        epoch, last = self._streams.hub.epoch, records[-1].offset
+        passage = self._streams.replays.of(self.shape, self.wanted, records, epoch)
+        first = records[0].offset
+        places = passage.between(first, last)
+        taken = passage.offer(
+            places, self._fresh_after, lambda at, what: self._offer(records[at - first], what)
+        )
+        if taken < places.stop:
+            self._position = passage.offsets[taken] - 1
+            return False
+        self._position = min(last, passage.last)
+        if passage.failure is not None:
+            raise passage.failure
+        return True
+
+    def _offer(self, oldest: Record, what: bytes | Batch) -> bool:
+        latency, sink = self._streams.hub.latency, self.sink
+        latency.subject = oldest if oldest.offset > self._fresh_after else None
         try:
-            return self.sink.offer(payload)
+            return sink.offer_all(what) if isinstance(what, Batch) else sink.offer(what)
         finally:
             latency.subject = None
 
     async def _next(self) -> Sequence[Record]:
         hub = self._streams.hub
-        records = hub.recent(self._position, _READ)
+        few = min(_READ, CHUNK - self._position % CHUNK)  # as those are put together
+        records = hub.recent(self._position, few)
         if records or (records is not None and self._position >= hub.head):
             return records
-        chunk = await self._streams.journal.shared.after(self._position, _READ)
+        chunk = await self._streams.journal.shared.after(self._position, few)
         if chunk.records and chunk.records[0].offset > self._position + 1:
             bounds = hub.veils.bounds(self.shape.selectors, chunk.bounds)
             until = chunk.records[0].offset - 1
@@ -223,12 +252,6 @@ class Subscription:
             self.sink.lost(Gap(bounds.place(self._position), bounds.place(until)))
             self._position = until
         return chunk.records
-
-    async def _project(self, record: Record) -> bytes:
-        projections, epoch = self._streams.projections, self._streams.hub.epoch
-        if self.shape.deep:
-            return await projections.deep(self.shape, record, epoch)
-        return projections.flat(self.shape, record, epoch)
 
     def _pulse(self) -> None:
         """Send a heartbeat if one is due and there is room for it."""
