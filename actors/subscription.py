@@ -52,8 +52,8 @@ class Subscription:
         heartbeat: seconds between HEARTBEAT payloads, or None for none.
     """
 
-    __slots__ = ("_beat", "_control", "_cursor", "_fresh_after", "_heartbeat", "_position",
-                 "_seat", "_streams", "_told", "shape", "sink", "wanted")  # fmt: skip
+    __slots__ = ("_beat", "_cursor", "_failure", "_fresh_after", "_heartbeat", "_left",
+                 "_position", "_seat", "_streams", "_wake", "shape", "sink", "wanted")  # fmt: skip
 
     def __init__(
         self,
@@ -72,9 +72,11 @@ class Subscription:
         self._cursor = cursor
         self._heartbeat = heartbeat
         self._beat = float("inf")
-        # A seat is left at most once, and a new one is taken only after that was read.
-        self._told, self._control = trio.open_memory_channel[Exception | None](1)
         self._seat: Seat | None = None
+        # A seat is left at most once, and a new one is taken only after that was seen.
+        self._left = False
+        self._failure: Exception | None = None
+        self._wake: Callable[[], object] | None = None
         # Without a cursor the stream starts here and now, not when its task first runs.
         self._position = streams.hub.head if streams.hub.running and cursor is None else -1
         # What is before that, a resuming client has missed: how late it comes says nothing.
@@ -108,23 +110,51 @@ class Subscription:
         """How many events it is behind the head."""
         return max(0, self._streams.hub.head - self.position)
 
-    async def run(self) -> None:
-        """Stream until cancelled. Raises what its events could not be projected for."""
+    def rest(self, wake: Callable[[], object]) -> bool:
+        """Go live without a task, and say whether that was possible.
+
+        While it is live there is nothing to do for a task, but to beat. ``wake`` is called, at most
+        once, when it has to :meth:`run`; it must not block. Until then :meth:`leave` ends it.
+        """
+        if self._heartbeat is not None or self._position < 0 or not self._join():
+            return False
+        self._wake = wake
+        return True
+
+    def leave(self) -> None:
+        """Give back the seat in the fan-out, if there is one."""
+        if self._seat is not None:
+            self._position = self._streams.hub.depart(self._seat)
+            self._seat = None
+            self._wake = None
+
+    async def run(self, wake: Callable[[], object] | None = None) -> bool:
+        """Stream until cancelled; with ``wake`` until it can :meth:`rest`, and then say True.
+
+        Raises what its events could not be projected for.
+        """
         if self._heartbeat is not None:
             self._beat = trio.current_time() + self._heartbeat
+        resting = False
         try:
+            if self._seat is not None:  # it has rested
+                self._see()
             while True:
                 try:
+                    if self._position < 0:
+                        await self._begin()
+                    resting = wake is not None and self.rest(wake)
+                    if resting:
+                        return True
                     await self._step()
                 except JournalUnavailable:
                     # Nothing is skipped: it reads on from its position when it can.
                     await trio.sleep(RETRY)
         finally:
-            self._depart()
+            if not resting:
+                self.leave()
 
     async def _step(self) -> None:
-        if self._position < 0:
-            await self._begin()
         if self._join():
             await self._live()
         else:
@@ -157,27 +187,36 @@ class Subscription:
     def _join(self) -> bool:
         if self.shape.deep:  # its relations are read: it never holds up the fan-out
             return False
-        seat = Seat(self.sink, self.shape, self.wanted, self._position, self._told.send_nowait)
+        seat = Seat(self.sink, self.shape, self.wanted, self._position, self._lose)
         if not self._streams.hub.join(seat):
             return False
         self._seat = seat
         return True
 
-    def _depart(self) -> None:
-        if self._seat is not None:
-            self._position = self._streams.hub.depart(self._seat)
-            self._seat = None
+    def _lose(self, failure: Exception | None) -> None:
+        """The hub has taken the seat away."""
+        self._failure = failure
+        self._left = True
+        wake, self._wake = self._wake, None
+        if wake is not None:
+            wake()
 
     async def _live(self) -> None:
         """Wait until the hub takes the seat away."""
-        failure: Exception | None = None
-        while True:
-            with trio.move_on_at(self._beat) as beat:
-                failure = await self._control.receive()
-            if not beat.cancelled_caught:
-                break
-            self._pulse()
-        self._depart()
+        while not self._left:
+            lost = trio.Event()
+            self._wake = lost.set
+            with trio.move_on_at(self._beat):
+                await lost.wait()
+            if not self._left:
+                self._pulse()
+        self._see()
+
+    def _see(self) -> None:
+        """Take note that the seat is gone, and of why."""
+        failure, self._failure = self._failure, None
+        self._left = False
+        self.leave()
         self._streams.hub.catchups += 1
         if failure is not None:
             raise failure

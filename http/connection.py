@@ -118,7 +118,7 @@ class Connection:
 
     def statistics(self) -> dict[str, object]:
         """The live figures of the actor tree (contract, section 7)."""
-        streams = self._operations.streams.values()
+        streams = self._operations.streams
         return {
             "peer": self._peer,
             "principal": None if self._principal is None else self._principal.name,

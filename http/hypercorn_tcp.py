@@ -1,6 +1,7 @@
 """One connection of Hypercorn's, with an end to its writes and to its failures."""
 
 import logging
+import math
 from contextlib import suppress
 from functools import partial
 from typing import Any, cast
@@ -14,13 +15,14 @@ from hypercorn.events import Closed, Event, RawData
 from hypercorn.protocol import ProtocolWrapper
 from hypercorn.protocol.h11 import H11Protocol, H11WSConnection
 from hypercorn.trio.task_group import TaskGroup
-from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.tcp_server import MAX_RECV, TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import AppWrapper, ConnectionState, LifespanState
 from hypercorn.utils import parse_socket_addr
 
 from incident_manager.http.guarded_socket import GuardedSocket, keep_little
 from incident_manager.http.introduction import introduced
+from incident_manager.http.own_task import OwnTask
 from incident_manager.http.proxy_header import ProxyHeaderError
 from incident_manager.http.transport import Stream, guard_of
 from incident_manager.http.wire import Wire
@@ -48,6 +50,9 @@ class GuardedServer(TCPServer):
     """
 
     wire: Wire
+    application: OwnTask | None = None
+    """What is to be run instead of reading on: it reads itself."""
+    _gone = False
 
     def __init__(
         self,
@@ -116,6 +121,32 @@ class GuardedServer(TCPServer):
                 await self._read_data()
             finally:
                 await self._close()
+
+    async def _read_data(self) -> None:
+        while not self._gone:
+            data = await self.read()
+            if data is not None:
+                await self.protocol.handle(RawData(data))
+            if not data:
+                await self.gone()
+            elif self.application is not None:
+                application, self.application = self.application, None
+                await application.run()
+
+    async def read(self) -> bytes | None:
+        """What comes next: empty at the end, None where the connection is broken."""
+        try:
+            with trio.fail_after(self.config.read_timeout or math.inf):
+                return bytes(await self.stream.receive_some(MAX_RECV))
+        except (trio.ClosedResourceError, trio.BrokenResourceError, trio.TooSlowError):
+            return None
+
+    async def gone(self) -> None:
+        """Nothing comes any more: say so, once."""
+        if self._gone:
+            await trio.sleep_forever()
+        self._gone = True
+        await self.protocol.handle(Closed())
 
     def _secured(self) -> "trio.SSLStream[GuardedSocket] | None":
         stream: Any = self.stream

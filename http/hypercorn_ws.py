@@ -1,9 +1,9 @@
 """One WebSocket of Hypercorn's, with an end to what it takes in."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import h11
 import trio
@@ -25,10 +25,12 @@ from wsproto.frame_protocol import CloseReason
 from wsproto.handshake import WEBSOCKET_VERSION
 from wsproto.utilities import LocalProtocolError
 
+from incident_manager.http.app_queue import AppQueue
 from incident_manager.http.deflate import Agreement, agree
 from incident_manager.http.deflate_extension import EXTENSIONS, DeflateExtension, DeflateHandshake
 from incident_manager.http.hypercorn_h2 import GuardedH2
 from incident_manager.http.hypercorn_tcp import GuardedServer
+from incident_manager.http.own_task import OwnTask
 from incident_manager.http.pace import Pace
 from incident_manager.http.stream_lane import StreamLane
 from incident_manager.http.transport import guard_of
@@ -44,8 +46,6 @@ _SMALL_FRAMES = 1000  # a second, of one WebSocket
 _SMALL = 1024  # bytes; larger parts of a message are bounded by its limit
 
 _ANSWERS = 1.0  # seconds that an application has to answer what came before a mistake
-
-Put = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class BoundedWebSocket(WSStream):
@@ -71,7 +71,9 @@ class BoundedWebSocket(WSStream):
     _pace: Pace
     _lane: Lane | None = None
     _writer: WebSocketWriter | None = None
-    _queue: "trio.MemorySendChannel[Any] | None" = None
+    _queue: AppQueue | None = None
+    _own: OwnTask | None = None
+    _more = False
     _agreement: Agreement | None = None
 
     async def handle(self, event: Event) -> None:
@@ -91,8 +93,14 @@ class BoundedWebSocket(WSStream):
                 self._agreement = agree(_values(event.headers, EXTENSIONS))
             kept = [_ascii(each) for each in event.headers if each[0].lower() != EXTENSIONS]
             state = Names({**event.state, **self._offer()})
+            if (server := self._server()) is not None:
+                self._own = OwnTask(self.task_group, self._read_on)
+                server.application = self._own
+                self.task_group = cast(Any, self._own)
             await super().handle(replace(event, headers=kept, state=state))
-            self._watch_queue()
+            if self._own is None and self.app_put is not None:
+                self._queue = AppQueue(self.app_put, self.task_group)
+                self.app_put = self._queue.put
             if self.closed:  # refused, after which Hypercorn leaves the connection open for ever
                 await self.send(StreamClosed(stream_id=self.stream_id))
         elif isinstance(event, Body | Data) and not self.closed and not self.handshake.accepted:
@@ -144,29 +152,6 @@ class BoundedWebSocket(WSStream):
         if message.get("subprotocol") is not None:  # others may not know how to answer
             guard_of(self.app).pulse.begin(self)
 
-    def _watch_queue(self) -> None:
-        """Let nobody wait for room in the queue of an application that has ended, nor to say
-        that the client has gone: who says so may be who the application waits for.
-        """
-        if self.app_put is None:
-            return
-        put: Put = self.app_put
-        queue = getattr(put, "__self__", None)
-        if isinstance(queue, trio.MemorySendChannel):
-            self._queue = queue
-
-        async def put_if_there(message: dict[str, Any]) -> None:
-            with suppress(trio.ClosedResourceError):
-                await put(message)
-
-        async def put_or_spawn(message: dict[str, Any]) -> None:
-            if message["type"] == "websocket.disconnect":
-                self.task_group.spawn(put_if_there, message)
-            else:
-                await put_if_there(message)
-
-        self.app_put = put_or_spawn
-
     async def _send_wsproto_event(self, event: Any) -> None:
         if self._writer is not None and isinstance(event, CloseConnection):
             self._writer.open = False
@@ -197,7 +182,20 @@ class BoundedWebSocket(WSStream):
             await self.app_put({"type": "websocket.disconnect", "code": code})
         await self.send(StreamClosed(stream_id=self.stream_id))
 
+    async def _read_on(self) -> None:
+        """Take what comes next, for an application that asks for it."""
+        server = self._server()
+        if self._more or server is None:
+            await self._handle_events()
+            return
+        data = await server.read()
+        if data:
+            await self.handle(Data(stream_id=self.stream_id, data=data))
+        else:
+            await server.gone()
+
     async def _handle_events(self) -> None:
+        self._more = True  # until none is left: it may be cancelled, or the application's turn
         pings: list[Ping] = []
         for number, event in enumerate(self.connection.events()):
             if number % _TURN == _TURN - 1:
@@ -214,8 +212,11 @@ class BoundedWebSocket(WSStream):
                 await self._pong(pings)  # before what the message is answered with
                 pings = []
                 await self._collect(event)
+                if self._own is not None and self._own.waiting:
+                    return
             elif isinstance(event, Ping):
                 pings.append(event)
+        self._more = False
         await self._pong(pings)
 
     async def _pong(self, pings: list[Ping]) -> None:

@@ -1,6 +1,6 @@
 """The operations of one connection: each is a child of its own, found by the client's id."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 
@@ -20,7 +20,7 @@ from incident_manager.http.streams import begun, figures, read_cursor, wanted_of
 from incident_manager.http.trace import read_traceparent
 from incident_manager.schema.errors import OperationRefused, refusal
 from incident_manager.schema.operation import Operation
-from incident_manager.supervision import Child, DynamicSupervisor, Stats
+from incident_manager.supervision import Body, Child, DynamicSupervisor
 
 __all__ = ["Operations"]
 
@@ -31,13 +31,73 @@ _IN_FLIGHT = 32  # queries and mutations at a time; with more, the input is not 
 
 
 class _Running:
-    """An operation that runs: the name of its child, and its sink if it is a stream."""
+    """An operation that runs: by which name as a child."""
 
-    __slots__ = ("name", "sink")
+    __slots__ = ("name",)
 
-    def __init__(self, name: str, sink: SubscriptionSink | None) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
+
+    def stop(self) -> None:
+        """Nothing leaves for it from now on."""
+
+
+class _Streaming(_Running):
+    """A subscription. As long as it is live, it rests: it has no task."""
+
+    __slots__ = ("_operations", "child", "id", "serial", "sink", "stream")
+
+    def __init__(
+        self,
+        operations: "Operations",
+        event: Subscribe,
+        sink: SubscriptionSink,
+        stream: Subscription,
+    ) -> None:
+        super().__init__(f"s{event.serial}")
+        self._operations = operations
+        self.id = event.id
+        self.serial = event.serial
         self.sink = sink
+        self.stream = stream
+        self.child: Child | None = None
+
+    def stop(self) -> None:
+        """Nothing leaves for it from now on."""
+        self.sink.open = False
+
+    def figures(self) -> Mapping[str, object]:
+        """What the actor tree shows of it."""
+        return figures(self.stream, self.id)
+
+    def leave(self) -> None:
+        """It is stopped while it rests."""
+        self.stream.leave()
+        self._operations.ended(self.id, self)
+
+    def wake(self) -> None:
+        """It has something to do."""
+        if self.child is not None:
+            self._operations.wake(self.child, self.run)
+
+    async def run(
+        self, child: Child, /, *, task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Its task, until it can rest."""
+        del task_status
+        rests = False
+        try:
+            rests = await self.stream.run(self.wake)
+        except Exception:
+            # This id ends; the connection and its other ids go on. The supervisor records why.
+            failed = refusal(ErrorCode.INTERNAL_SERVER_ERROR, _HIDDEN)
+            self._operations.fail(self.id, self.serial, failed)
+            raise
+        finally:
+            if rests:
+                child.rest(self.leave)
+            else:
+                self._operations.ended(self.id, self)
 
 
 class Operations:
@@ -58,7 +118,6 @@ class Operations:
         "_running",
         "_turns",
         "host",
-        "streams",
         "trace",
     )
 
@@ -78,9 +137,18 @@ class Operations:
         self._in_flight = 0
         self._fewer: trio.Event | None = None
         self._turns: trio.CapacityLimiter | None = None
-        self.streams: dict[str, Subscription] = {}
         self.trace: str | None = None
         self.host = host
+
+    @property
+    def streams(self) -> list[Subscription]:
+        """The subscriptions, oldest first."""
+        running = self._running.values()
+        return [each.stream for each in running if isinstance(each, _Streaming)]
+
+    def wake(self, child: Child, body: Body) -> None:
+        """Give a subscription a task."""
+        self._children.wake(child, body)
 
     async def room(self) -> None:
         """Wait until there is room for one more query or mutation."""
@@ -111,11 +179,17 @@ class Operations:
             else:
                 trace = self._trace(payload.extensions)
                 session = self._gateway.session(principal, trace, self.host)
-                self._begin(event, None, partial(self._execute, event, operation, session))
+                running = _Running(f"o{event.serial}")
+                body = partial(self._execute, event, running, operation, session)
+                self._children.start_child(running.name, "operation", body)
+                self._running[event.id] = running
+                self._in_flight += 1
         except OperationRefused as refused:
-            self._fail(event, refused)
+            self.fail(event.id, event.serial, refused)
         except Unavailable as failure:
-            self._fail(event, refusal(ErrorCode.SERVICE_UNAVAILABLE, failure.message))
+            self.fail(
+                event.id, event.serial, refusal(ErrorCode.SERVICE_UNAVAILABLE, failure.message)
+            )
 
     def _count(self, principal: Principal) -> None:
         """Raises OperationRefused for one operation too many, of all that the caller asks."""
@@ -124,8 +198,9 @@ class Operations:
             late = spent.refusal()
             raise refusal(late.code, late.message, retryAfter=late.retry_after)
 
-    def _fail(self, event: Subscribe, refused: OperationRefused) -> None:
-        frame = self._protocol.error(event.id, refused.errors, serial=event.serial)
+    def fail(self, operation_id: str, serial: int, refused: OperationRefused) -> None:
+        """An operation ends with an error."""
+        frame = self._protocol.error(operation_id, refused.errors, serial=serial)
         self._gateway.counters.erred(refused.errors)
         if frame is not None:
             self._gateway.counters.errors += 1
@@ -147,57 +222,40 @@ class Operations:
             )
         sink = SubscriptionSink(self._outbox, event.id, tells=self._protocol.agreed)
         stream = begun(self._gateway.running().streams, sink, wanted, cursor)
-        self.streams[event.id] = stream
-        self._begin(
-            event,
-            sink,
-            partial(self._run_stream, event, stream),
-            stats=partial(figures, stream, event.id),
+        running = _Streaming(self, event, sink, stream)
+        running.child = child = self._children.rest_child(
+            running.name, "subscription", running.leave, stats=running.figures
         )
-
-    def _begin(
-        self,
-        event: Subscribe,
-        sink: SubscriptionSink | None,
-        body: Callable[[], Awaitable[None]],
-        *,
-        stats: Stats | None = None,
-    ) -> None:
-        name = f"s{event.serial}" if sink is not None else f"o{event.serial}"
-        kind = "subscription" if sink is not None else "operation"
-        self._running[event.id] = _Running(name, sink)
-        if sink is None:
-            self._in_flight += 1
-        self._children.start_child(name, kind, partial(_body, body), stats=stats)
+        self._running[event.id] = running
+        if not stream.rest(running.wake):
+            self._children.wake(child, running.run)
 
     def stop(self, operation_id: str) -> None:
         """The client wants no more of this one: nothing leaves for it from now on."""
         running = self._running.pop(operation_id, None)
         if running is None:
             return
-        self.streams.pop(operation_id, None)
-        if running.sink is not None:
-            running.sink.open = False
+        running.stop()
         with suppress(KeyError):  # it may have ended in this very moment
             self._children.stop_child(running.name, shutdown=0)
 
-    def _ended(self, event: Subscribe) -> None:
-        running = self._running.get(event.id)
-        if running is not None and running.name[1:] == str(event.serial):
-            del self._running[event.id]
-            self.streams.pop(event.id, None)
+    def ended(self, operation_id: str, running: _Running) -> None:
+        """An operation has ended; its id may be that of another one by now."""
+        if self._running.get(operation_id) is running:
+            del self._running[operation_id]
 
-    async def _run_stream(self, event: Subscribe, stream: Subscription) -> None:
-        try:
-            await stream.run()
-        except Exception:
-            # This id ends; the connection and its other ids go on. The supervisor records why.
-            self._fail(event, refusal(ErrorCode.INTERNAL_SERVER_ERROR, _HIDDEN))
-            raise
-        finally:
-            self._ended(event)
-
-    async def _execute(self, event: Subscribe, operation: Operation, session: Session) -> None:
+    async def _execute(
+        self,
+        event: Subscribe,
+        running: _Running,
+        operation: Operation,
+        session: Session,
+        child: Child,
+        /,
+        *,
+        task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        del child, task_status
         if self._turns is None:  # most connections only subscribe
             self._turns = trio.CapacityLimiter(_AT_ONCE)
         try:
@@ -207,14 +265,16 @@ class Operations:
                 result = await execute(self._gateway, operation, session)
                 self._finish(event, result)
         except trio.TooSlowError:
-            self._fail(event, refusal(ErrorCode.TIMEOUT, _SLOW))
+            self.fail(event.id, event.serial, refusal(ErrorCode.TIMEOUT, _SLOW))
         except Unavailable as failure:
-            self._fail(event, refusal(ErrorCode.SERVICE_UNAVAILABLE, failure.message))
+            self.fail(
+                event.id, event.serial, refusal(ErrorCode.SERVICE_UNAVAILABLE, failure.message)
+            )
         except Exception:
-            self._fail(event, refusal(ErrorCode.INTERNAL_SERVER_ERROR, _HIDDEN))
+            self.fail(event.id, event.serial, refusal(ErrorCode.INTERNAL_SERVER_ERROR, _HIDDEN))
             raise
         finally:
-            self._ended(event)
+            self.ended(event.id, running)
             self._in_flight -= 1
             if self._fewer is not None:
                 self._fewer.set()
@@ -227,14 +287,3 @@ class Operations:
         complete = self._protocol.complete(event.id, serial=event.serial)
         if complete is not None:
             self._outbox.write(complete)
-
-
-async def _body(
-    run: Callable[[], Awaitable[None]],
-    child: Child,
-    /,
-    *,
-    task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    del child, task_status
-    await run()

@@ -43,6 +43,10 @@ class Brood:
             if self._emptied is not None:
                 self._emptied.set()
 
+    def resting(self) -> tuple[Child, ...]:
+        """Those without a task."""
+        return tuple(child for child in self._alive() if child.resting)
+
     async def stop(self, shutdown: float) -> None:
         """Ask all, cancel after ``shutdown`` seconds who is left, wait until all have left.
 

@@ -39,9 +39,10 @@ class Child:
         node: its place in the tree.
         scope: the cancel scope it runs in. A body that cancels it ends itself, normally.
         asked: True once it was asked to stop.
+        resting: True while it has no task.
     """
 
-    __slots__ = ("_event", "_on_stop", "asked", "node", "scope")
+    __slots__ = ("_event", "_on_stop", "_scope", "asked", "node", "resting")
 
     def __init__(
         self,
@@ -51,10 +52,18 @@ class Child:
         on_stop: Callable[[], None] | None = None,
     ) -> None:
         self.node = node
-        self.scope = trio.CancelScope(shield=shield)
+        self._scope = trio.CancelScope(shield=True) if shield else None
         self.asked = False
+        self.resting = False
         self._event: trio.Event | None = None
         self._on_stop = on_stop
+
+    @property
+    def scope(self) -> trio.CancelScope:
+        """The cancel scope it runs in; one that rests has none, and gets a new one."""
+        if self._scope is None:
+            self._scope = trio.CancelScope()
+        return self._scope
 
     @property
     def stopping(self) -> trio.Event:
@@ -75,6 +84,29 @@ class Child:
         self._on_stop = hook
         if self.asked:
             self._call_hook()
+
+    def rest(self, leave: Callable[[], None]) -> None:
+        """Stay without a task when the body returns, until the supervisor wakes or stops it.
+
+        ``leave()`` is called in the second case; it is the hook of :meth:`on_stop`, and takes the
+        place of one. A body that is cancelled, or raises, does not rest.
+        """
+        self.resting = True
+        self._on_stop = leave
+
+    def rise(self) -> None:
+        """Rest no more, and leave (for its supervisor): no harm if it did not rest."""
+        if self.resting:
+            leave, self._on_stop = self._on_stop, None
+            self.resting = False
+            if leave is not None:
+                leave()
+
+    def awake(self) -> None:
+        """Have a task again (for its supervisor)."""
+        self.resting = False
+        self._on_stop = None
+        self._scope = None  # it can be entered only once
 
     def observe(self, stats: Stats) -> None:
         """Show ``stats()``, a mapping of live figures, in the snapshots of the tree.

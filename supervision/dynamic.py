@@ -212,6 +212,8 @@ class DynamicSupervisor:
         self._open = False
         if self._own and self._node is not None:
             self._node.mark(NodeState.STOPPING)
+        for child in self._brood.resting():
+            self._dismiss(child)
         await self._brood.stop(0.0 if at_once else self.shutdown)
 
     def _figures(self) -> Mapping[str, object]:
@@ -245,6 +247,34 @@ class DynamicSupervisor:
         self._nursery.start_soon(self._run_child, child, body, name=child.node.id)
         return child.node
 
+    def rest_child(
+        self,
+        id: str,  # noqa: A002
+        kind: str,
+        leave: Callable[[], None],
+        *,
+        stats: Stats | None = None,
+    ) -> Child:
+        """Take in a child that has nothing to do for now: it has its node, and no task.
+
+        It is there, and running, as any other one; :meth:`wake` gives it a task. When it is
+        stopped before that it leaves at once, and ``leave()`` is called (see :meth:`Child.rest`).
+        Raises as :meth:`start_child`.
+        """
+        child = self.admit(id, kind, stats, None)
+        child.rest(leave)
+        return child
+
+    def wake(self, child: Child, body: Body) -> None:
+        """Have a child that rests run ``body`` in a task; does not block.
+
+        When the body returns the child ends, or rests again (:meth:`Child.rest`). A child that
+        does not rest, or not any more, is left as it is.
+        """
+        if child.resting and self._nursery is not None:
+            child.awake()
+            self._nursery.start_soon(self._run_child, child, body, name=child.node.id)
+
     def adopt(
         self,
         id: str,  # noqa: A002
@@ -277,6 +307,9 @@ class DynamicSupervisor:
             KeyError: there is no such child (any more).
         """
         child = self._brood[child_id]
+        if child.resting:
+            self._dismiss(child)
+            return
         grace = self.shutdown if shutdown is None else shutdown
         child.node.mark(NodeState.STOPPING)
         if grace > 0:
@@ -303,10 +336,20 @@ class DynamicSupervisor:
         self._started += 1
         return child
 
+    def _dismiss(self, child: Child) -> None:
+        """Stop a child that rests."""
+        child.node.mark(NodeState.STOPPING)
+        child.ask()
+        self.leave(child)
+
     async def _run_child(self, child: Child, body: Body) -> None:
+        rests = False
         try:
-            with child.scope:
+            with child.scope as scope:
                 await body(child)
+                if child.asked or scope.cancel_called:
+                    child.rise()
+                rests = child.resting
         except BaseException as error:
             failure, rest = split(error)
             self.record(child, failure)
@@ -315,7 +358,8 @@ class DynamicSupervisor:
             if rest is not None:
                 raise rest from None
         finally:
-            self.leave(child)
+            if not rests:
+                self.leave(child)
 
     def record(self, child: Child, failure: Exception | None) -> None:
         """Record how a child ended (for adoptions and itself)."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import trio
-from hypercorn.trio.tcp_server import TCPServer
 
+from incident_manager.http.hypercorn_tcp import GuardedServer
 from system.client import PATIENCE, opened
 from system.harness import LocalServer, local, run
 from system.rude import deaf, masked
@@ -41,7 +41,7 @@ async def test_a_client_that_takes_nothing_is_cut_off_and_slows_nobody(tmp_path:
 async def test_a_connection_that_fails_is_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    real = TCPServer._read_data
+    real = GuardedServer._read_data
     fail = trio.Event()
 
     async def broken(self: Any) -> None:
@@ -49,7 +49,7 @@ async def test_a_connection_that_fails_is_alone(
             raise RuntimeError("injected")
         await real(self)
 
-    monkeypatch.setattr(TCPServer, "_read_data", broken)
+    monkeypatch.setattr(GuardedServer, "_read_data", broken)
     async with local(tmp_path) as server, opened(server.ws) as client:
         logging.getLogger().addHandler(caplog.handler)
         fail.set()
