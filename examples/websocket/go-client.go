@@ -82,6 +82,7 @@ type stream struct {
 	variables map[string]any
 	handle    func(cursor string, data json.RawMessage) error
 	cursor    string
+	begun     bool
 }
 
 // follow makes a stream whose events are of type T, which its root field yields.
@@ -94,6 +95,9 @@ func follow[T any](
 			if err := json.Unmarshal(data, &found); err != nil {
 				return fmt.Errorf("an event of %s: %w", name, err)
 			}
+			if update, ok := any(found[name]).(IncidentUpdate); ok && update.UpdateType == "HEARTBEAT" {
+				return nil // all is well, and the server has looked as far as the cursor says
+			}
 			return handle(name, cursor, found[name])
 		},
 	}
@@ -105,7 +109,9 @@ func streams() []*stream {
 			"subscription { criticalIncidents { "+incident+" } }", nil, show[Incident]),
 		follow("incidentUpdates",
 			`subscription ($severities: [Severity!], $activeOnly: Boolean) {
-				incidentUpdates(severities: $severities, activeOnly: $activeOnly) {
+				incidentUpdates(
+					severities: $severities, activeOnly: $activeOnly, heartbeatSeconds: 15
+				) {
 					updateType incidentId timestamp changedFields actor incident { `+incident+` }
 				}
 			}`,
@@ -124,6 +130,52 @@ func streams() []*stream {
 				alerts { id externalId source title severity status incidentId receivedAt }
 			}`, nil, show[Alert]),
 	}
+}
+
+// --- the place in the stream ---------------------------------------------------------------------
+
+// readPlaces has the streams go on where an earlier run of this program has been, if there is a
+// file that says so.
+func readPlaces(follows []*stream) error {
+	file := os.Getenv("CURSOR_FILE")
+	if file == "" {
+		return nil
+	}
+	text, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // it is the first time
+	}
+	var found map[string]string
+	if err == nil {
+		err = json.Unmarshal(text, &found)
+	}
+	if err != nil {
+		return &errGaveUp{nil, "CURSOR_FILE: " + err.Error()}
+	}
+	for _, each := range follows {
+		each.cursor = found[each.name]
+	}
+	return nil
+}
+
+// keepPlaces replaces the file as a whole, so that it is never half written.
+func keepPlaces(follows []*stream) error {
+	file := os.Getenv("CURSOR_FILE")
+	if file == "" {
+		return nil
+	}
+	places := make(map[string]string, len(follows))
+	for _, each := range follows {
+		places[each.name] = each.cursor
+	}
+	err := os.WriteFile(file+".new", encode(places), 0o600)
+	if err == nil {
+		err = os.Rename(file+".new", file)
+	}
+	if err != nil {
+		return &errGaveUp{nil, "CURSOR_FILE: " + err.Error()}
+	}
+	return nil
 }
 
 // --- the token -----------------------------------------------------------------------------------
@@ -406,10 +458,10 @@ func (l *link) read(ctx context.Context) error {
 	}
 }
 
-// begin resumes every stream at its cursor; without any the journal's head is asked for first, as
-// from there on nothing is missed.
+// begin resumes every stream at its cursor. The first time the journal's head is asked for, as for a
+// stream without a cursor nothing is missed from there on.
 func (l *link) begin(ctx context.Context) error {
-	if l.follows[0].cursor == "" {
+	if !l.follows[0].begun {
 		query := encode(map[string]string{"query": "{ cursor }"})
 		return l.send(ctx, message{Type: "subscribe", ID: "cursor", Payload: query})
 	}
@@ -508,7 +560,7 @@ func (l *link) next(ctx context.Context, m message) error {
 		}
 	}
 	each.cursor = said.Cursor
-	return nil
+	return keepPlaces(l.follows)
 }
 
 func (l *link) head(ctx context.Context, got result) error {
@@ -518,17 +570,28 @@ func (l *link) head(ctx context.Context, got result) error {
 	if err := json.Unmarshal(got.Data, &data); err != nil || data.Cursor == "" {
 		return errors.New("the server gave no cursor")
 	}
-	names := make([]string, len(l.follows))
+	names, resumed := make([]string, len(l.follows)), false
 	for number, each := range l.follows {
-		each.cursor, names[number] = data.Cursor, each.name
+		if each.cursor == "" {
+			each.cursor = data.Cursor
+		} else {
+			resumed = true
+		}
+		each.begun, names[number] = true, each.name
 	}
-	slog.Info("following", "cursor", data.Cursor, "streams", names)
+	if err := keepPlaces(l.follows); err != nil {
+		return err
+	}
+	slog.Info("following", "cursor", data.Cursor, "resumed", resumed, "streams", names)
 	return l.begin(ctx)
 }
 
 // stayConnected connects again and again; it returns nil when ctx is done.
 func stayConnected(ctx context.Context, url string) error {
 	follows := streams()
+	if err := readPlaces(follows); err != nil {
+		return err
+	}
 	failures, refusals, connections := 0, 0, 0
 	for {
 		var since time.Time

@@ -118,7 +118,9 @@ STREAMS = (
     Stream(
         "incidentUpdates",
         f"""subscription ($severities: [Severity!], $activeOnly: Boolean) {{
-            incidentUpdates(severities: $severities, activeOnly: $activeOnly) {{
+            incidentUpdates(
+                severities: $severities, activeOnly: $activeOnly, heartbeatSeconds: 15
+            ) {{
                 updateType incidentId timestamp changedFields actor incident {{ {INCIDENT} }}
             }}
         }}""",
@@ -232,6 +234,35 @@ async def keep_token_good(transport: WebsocketsTransport, expires_at: float | No
 PASSING = {"SERVICE_UNAVAILABLE", "TIMEOUT", "RATE_LIMIT_EXCEEDED"}
 
 
+def read_places() -> None:
+    """Go on where an earlier run of this program has been, if there is a file that says so."""
+    if not (file := os.environ.get("CURSOR_FILE")) or not Path(file).exists():
+        return
+    try:
+        found = json.loads(Path(file).read_text())
+        for stream in STREAMS:
+            stream.cursor = str(found.get(stream.name, ""))
+    except (OSError, ValueError, AttributeError) as error:
+        raise GaveUp(None, f"CURSOR_FILE: {error}") from error
+
+
+def keep_places() -> None:
+    """The file is replaced as a whole, so that it is never half written."""
+    if not (file := os.environ.get("CURSOR_FILE")):
+        return
+    fresh = Path(f"{file}.new")
+    try:
+        fresh.write_text(json.dumps({stream.name: stream.cursor for stream in STREAMS}))
+        fresh.replace(file)
+    except OSError as error:
+        raise GaveUp(None, f"CURSOR_FILE: {error}") from error
+
+
+def is_heartbeat(event: dict[str, Any]) -> bool:
+    """It says that all is well, and how far the server has looked; there is no event in it."""
+    return event.get("updateType") == "HEARTBEAT"
+
+
 def is_repeat(cursor: str, seen: str) -> bool:
     """Whether ``cursor`` is at or before ``seen``: such an event has been handled already."""
     epoch, _, offset = cursor.partition(":")
@@ -258,9 +289,10 @@ async def follow(session: AsyncClientSession, stream: Stream) -> None:
         if result.errors:
             errors = [str(error) for error in result.errors]
             log(logging.ERROR, "event with errors", stream=stream.name, errors=errors)
-        if result.data:
-            stream.handle(cursor, result.data[stream.name])
+        if result.data and not is_heartbeat(event := result.data[stream.name]):
+            stream.handle(cursor, event)
         stream.cursor = cursor
+        keep_places()
     raise GaveUp(None, f"the server completed {stream.name}")
 
 
@@ -330,6 +362,7 @@ class Tally:
     failures: int = 0
     refusals: int = 0
     since: float | None = None
+    following: bool = False
 
     def connected(self) -> None:
         self.connections, self.refusals, self.since = self.connections + 1, 0, time.monotonic()
@@ -349,6 +382,17 @@ class Tally:
         return delay
 
 
+async def begin(session: AsyncClientSession) -> None:
+    """Ask where the journal is now: from there on nothing is missed."""
+    data = await session.execute(GraphQLRequest("{ cursor }"))
+    resumed = any(stream.cursor for stream in STREAMS)
+    for stream in STREAMS:
+        stream.cursor = stream.cursor or data["cursor"]
+    keep_places()
+    names = [stream.name for stream in STREAMS]
+    log(logging.INFO, "following", cursor=data["cursor"], resumed=resumed, streams=names)
+
+
 async def connected(url: str, tally: Tally) -> None:
     """One connection, from its beginning to its end; always raises."""
     token = read_token()
@@ -362,12 +406,9 @@ async def connected(url: str, tally: Tally) -> None:
     client = Client(transport=transport, fetch_schema_from_transport=False)
     async with client as session:
         tally.connected()
-        if not STREAMS[0].cursor:  # where the journal is now: from there on nothing is missed
-            data = await session.execute(GraphQLRequest("{ cursor }"))
-            for stream in STREAMS:
-                stream.cursor = data["cursor"]
-            names = [stream.name for stream in STREAMS]
-            log(logging.INFO, "following", cursor=data["cursor"], streams=names)
+        if not tally.following:
+            await begin(session)
+            tally.following = True
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(tell_of_gaps(transport))
             if token is not None and "AUTH_TOKEN_FILE" in os.environ:
@@ -379,6 +420,7 @@ async def connected(url: str, tally: Tally) -> None:
 async def stay_connected(url: str) -> None:
     """Connect again and again; ends by :class:`GaveUp`."""
     tally = Tally()
+    read_places()
     while True:
         try:
             await connected(url, tally)

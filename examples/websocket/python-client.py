@@ -112,7 +112,9 @@ STREAMS: tuple[Stream[Any], ...] = (
         "incidentUpdates",
         IncidentUpdate,
         f"""subscription ($severities: [Severity!], $activeOnly: Boolean) {{
-            incidentUpdates(severities: $severities, activeOnly: $activeOnly) {{
+            incidentUpdates(
+                severities: $severities, activeOnly: $activeOnly, heartbeatSeconds: 15
+            ) {{
                 updateType incidentId timestamp changedFields actor incident {{ {INCIDENT} }}
             }}
         }}""",
@@ -182,6 +184,53 @@ def on_event(event: ClientEvent) -> None:
             log(logging.ERROR, "no token", reason=repr(error))
 
 
+# --- the place in the stream ---------------------------------------------------------------------
+
+
+class NoPlace(Exception):
+    """The file of the cursors cannot be read or written."""
+
+
+class Places:
+    """The cursor of what has been handled of each stream; with a file it outlives this program."""
+
+    def __init__(self, path: str | None) -> None:
+        self._path = None if path is None else Path(path)
+        self._cursors: dict[str, str] = {}
+        try:
+            if self._path is not None and self._path.exists():
+                self._cursors = msgspec.json.decode(self._path.read_bytes(), type=dict[str, str])
+        except (OSError, msgspec.DecodeError) as error:
+            raise NoPlace(f"CURSOR_FILE: {error}") from error
+
+    def __len__(self) -> int:
+        return len(self._cursors)
+
+    def __getitem__(self, stream: str) -> str:
+        return self._cursors[stream]
+
+    def begin(self, stream: str, cursor: str) -> None:
+        """Where a stream starts that has no place yet."""
+        self.keep(stream, self._cursors.get(stream, cursor))
+
+    def keep(self, stream: str, cursor: str) -> None:
+        """The file is replaced as a whole, so that it is never half written."""
+        self._cursors[stream] = cursor
+        if self._path is None:
+            return
+        fresh = self._path.with_name(f"{self._path.name}.new")
+        try:
+            fresh.write_text(json.dumps(self._cursors))
+            fresh.replace(self._path)
+        except OSError as error:
+            raise NoPlace(f"CURSOR_FILE: {error}") from error
+
+
+def is_heartbeat(event: object) -> bool:
+    """It says that all is well, and how far the server has looked; there is no event in it."""
+    return isinstance(event, dict) and event.get("updateType") == "HEARTBEAT"
+
+
 # --- the program ---------------------------------------------------------------------------------
 
 
@@ -192,8 +241,9 @@ def token_source() -> TokenSource | None:
     return os.environ.get("AUTH_TOKEN") or None
 
 
-async def follow(client: Client, stream: Stream[T], start: str) -> None:
-    """Follow one stream, for good, from after ``start``; the client resumes it by itself."""
+async def follow(client: Client, stream: Stream[T], places: Places) -> None:
+    """Follow one stream, for good, from its place; the client resumes it by itself."""
+    start = places[stream.name]
     async for message in client.subscribe(stream.query, stream.variables, cursor=start):
         if message.gap is not None:  # what was known must be loaded anew
             lost = {"from": message.gap.since, "to": message.gap.until}
@@ -206,20 +256,25 @@ async def follow(client: Client, stream: Stream[T], start: str) -> None:
                 cursor=message.cursor,
                 errors=list(message.errors),
             )
-        if message.data is not None and message.cursor is not None:
-            stream.handle(stream.name, message.cursor, stream.read(message))
+        if message.cursor is None:
+            continue
+        if message.data is not None and not is_heartbeat(event := stream.read(message)):
+            stream.handle(stream.name, message.cursor, event)
+        places.keep(stream.name, message.cursor)
 
 
 async def run() -> None:
     url = os.environ.get("WS_URL", "ws://localhost:8080/graphql/ws")
+    places = Places(os.environ.get("CURSOR_FILE"))
     async with open_client(url, token_source(), on_event=on_event) as client:
         # Where the journal is now: from there on nothing is missed.
         start: str = (await client.execute("{ cursor }"))["cursor"]
+        names, resumed = [stream.name for stream in STREAMS], len(places) > 0
         async with trio.open_nursery() as nursery:
             for stream in STREAMS:
-                nursery.start_soon(partial(follow, client, stream, start))
-            names = [stream.name for stream in STREAMS]
-            log(logging.INFO, "following", cursor=start, streams=names)
+                places.begin(stream.name, start)
+                nursery.start_soon(partial(follow, client, stream, places))
+            log(logging.INFO, "following", cursor=start, resumed=resumed, streams=names)
 
 
 async def stop_on_signal(scope: trio.CancelScope, ready: trio.Event) -> None:
@@ -239,7 +294,7 @@ async def main() -> None:
         await run()
 
 
-def gave_up(group: BaseExceptionGroup[ClientError]) -> int:
+def gave_up(group: BaseExceptionGroup[ClientError | NoPlace]) -> int:
     """The client raises where another try makes no sense. All streams end then, one says why."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
@@ -256,6 +311,6 @@ if __name__ == "__main__":
     status = 0
     try:
         trio.run(main)
-    except* ClientError as group:
+    except* (ClientError, NoPlace) as group:
         status = gave_up(group)
     sys.exit(status)

@@ -1,6 +1,7 @@
 //! Follows the incidents of an Incident Manager: events on standard output, the log on standard
 //! error, both as lines of JSON. See README.md for the environment variables.
 
+use std::collections::HashMap;
 use std::env;
 use std::fmt;
 use std::fs;
@@ -146,7 +147,9 @@ fn streams() -> Vec<Stream> {
         "incidentUpdates",
         format!(
             "subscription ($severities: [Severity!], $activeOnly: Boolean) {{
-                incidentUpdates(severities: $severities, activeOnly: $activeOnly) {{
+                incidentUpdates(
+                    severities: $severities, activeOnly: $activeOnly, heartbeatSeconds: 15
+                ) {{
                     updateType incidentId timestamp changedFields actor incident {{ {INCIDENT} }}
                 }}
             }}"
@@ -181,6 +184,44 @@ fn streams() -> Vec<Stream> {
             .into(),
         ),
     ]
+}
+
+// --- the place in the stream --------------------------------------------------------------------
+
+/// Go on where an earlier run of this program has been, if there is a file that says so.
+fn read_places(streams: &mut [Stream]) -> io::Result<()> {
+    let Ok(file) = env::var("CURSOR_FILE") else {
+        return Ok(());
+    };
+    let text = match fs::read_to_string(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        text => text?,
+    };
+    let mut found: HashMap<String, String> = serde_json::from_str(&text)?;
+    for stream in streams {
+        stream.cursor = found.remove(stream.name);
+    }
+    Ok(())
+}
+
+/// The file is replaced as a whole, so that it is never half written.
+fn keep_places(streams: &[Stream]) -> Result<(), Loss> {
+    let Ok(file) = env::var("CURSOR_FILE") else {
+        return Ok(());
+    };
+    let places: HashMap<_, _> = streams
+        .iter()
+        .map(|stream| (stream.name, &stream.cursor))
+        .collect();
+    let fresh = format!("{file}.new");
+    fs::write(&fresh, json!(places).to_string())
+        .and_then(|()| fs::rename(&fresh, &file))
+        .map_err(|error| Loss::final_one(format!("CURSOR_FILE: {error}")))
+}
+
+/// It says that all is well, and how far the server has looked; there is no event in it.
+fn is_heartbeat(event: &Value) -> bool {
+    event.get("updateType") == Some(&json!(UpdateType::Heartbeat))
 }
 
 // --- the token ----------------------------------------------------------------------------------
@@ -445,6 +486,7 @@ async fn connect(url: &str, token: Option<&str>) -> Result<Socket, Loss> {
 /// What lives through reconnects.
 struct Client {
     streams: Vec<Stream>,
+    following: bool,
     connections: u64,
     failures: u32,
     refusals: u32,
@@ -531,25 +573,19 @@ impl Client {
         }
     }
 
-    /// Resume every stream at its cursor; without any the journal's head is asked for first, as
-    /// from there on nothing is missed.
+    /// Resume every stream at its cursor. The first time the journal's head is asked for, as for a
+    /// stream without a cursor nothing is missed from there on.
     async fn begin(&self, socket: &mut Socket) -> Result<(), Loss> {
+        if !self.following {
+            let id = "cursor".into();
+            let payload = json!({"query": "{ cursor }"});
+            return send(socket, &Frame::Subscribe { id, payload }).await;
+        }
         for (number, stream) in self.streams.iter().enumerate() {
-            let Some(cursor) = &stream.cursor else {
-                let payload = json!({"query": "{ cursor }"});
-                return send(
-                    socket,
-                    &Frame::Subscribe {
-                        id: "cursor".into(),
-                        payload,
-                    },
-                )
-                .await;
-            };
             let payload = json!({
                 "query": stream.query,
                 "variables": stream.variables,
-                "extensions": {"cursor": cursor},
+                "extensions": {"cursor": stream.cursor},
             });
             send(
                 socket,
@@ -587,10 +623,13 @@ impl Client {
         let Some(cursor) = data.get("cursor").and_then(Value::as_str) else {
             return Err(Loss::errors(&outcome.errors));
         };
+        let resumed = self.streams.iter().any(|stream| stream.cursor.is_some());
         for stream in &mut self.streams {
-            stream.cursor = Some(cursor.to_owned());
+            stream.cursor.get_or_insert_with(|| cursor.to_owned());
         }
-        info!(cursor, streams = self.streams.len(), "following");
+        self.following = true;
+        keep_places(&self.streams)?;
+        info!(cursor, resumed, streams = self.streams.len(), "following");
         self.begin(socket).await
     }
 
@@ -612,11 +651,14 @@ impl Client {
         if !outcome.errors.is_empty() {
             error!(stream = stream.name, errors = ?outcome.errors, "event with errors");
         }
-        if let Some(event) = outcome.data.and_then(|mut data| data.remove(stream.name)) {
-            (stream.handle)(stream.name, &cursor, event)?;
+        match outcome.data.and_then(|mut data| data.remove(stream.name)) {
+            Some(event) if !is_heartbeat(&event) => {
+                (stream.handle)(stream.name, &cursor, event)?;
+            }
+            _ => {}
         }
         stream.cursor = Some(cursor);
-        Ok(())
+        keep_places(&self.streams)
     }
 
     /// Note why a connection ended; how long to wait, by an exponential backoff with full jitter.
@@ -708,8 +750,14 @@ async fn main() -> io::Result<()> {
     let _ = rustls::crypto::ring::default_provider().install_default(); // the first one counts
     let url = env::var("WS_URL").unwrap_or_else(|_| "ws://localhost:8080/graphql/ws".into());
     let (tell, stop) = watch::channel(false);
+    let mut streams = streams();
+    if let Err(error) = read_places(&mut streams) {
+        error!(reason = format!("CURSOR_FILE: {error}"), "gave up");
+        std::process::exit(1);
+    }
     let mut client = Client {
-        streams: streams(),
+        streams,
+        following: false,
         connections: 0,
         failures: 0,
         refusals: 0,

@@ -1,5 +1,6 @@
 // Follows the incidents of an Incident Manager: events on standard output, the log on standard
 // error, both as lines of JSON. See README.md for the environment variables.
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -74,7 +75,7 @@ const QUERIES: { [Name in keyof Streams]: SubscribePayload } = {
   criticalIncidents: { query: `subscription { criticalIncidents { ${INCIDENT} } }` },
   incidentUpdates: {
     query: `subscription ($severities: [Severity!], $activeOnly: Boolean) {
-      incidentUpdates(severities: $severities, activeOnly: $activeOnly) {
+      incidentUpdates(severities: $severities, activeOnly: $activeOnly, heartbeatSeconds: 15) {
         updateType incidentId timestamp changedFields actor incident { ${INCIDENT} }
       }
     }`,
@@ -109,7 +110,7 @@ function log(level: 'info' | 'warn' | 'error', message: string, fields: object =
 
 // --- the token ------------------------------------------------------------------------------------
 
-const { WS_URL = 'ws://localhost:8080/graphql/ws', AUTH_TOKEN, AUTH_TOKEN_FILE } = process.env;
+const { AUTH_TOKEN, AUTH_TOKEN_FILE } = process.env;
 
 /** The token of this moment: the file is read anew each time, as whoever renews it rewrites it. */
 async function readToken(): Promise<string | undefined> {
@@ -141,6 +142,38 @@ interface Extensions {
   gap?: { from: string; to: string };
 }
 
+const { CURSOR_FILE } = process.env;
+
+type Places = { [Name in keyof Streams]?: string };
+
+/** The cursor of what has been handled of each stream; with a file it outlives this program. */
+let places: Places = {};
+
+function readPlaces(): void {
+  try {
+    if (CURSOR_FILE) places = JSON.parse(readFileSync(CURSOR_FILE, 'utf8')) as Places;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error; // else it is the first time
+  }
+}
+
+/** The file is replaced as a whole, so that it is never half written. */
+function keepPlace(stream: keyof Streams, cursor: string): void {
+  places[stream] = cursor;
+  if (!CURSOR_FILE) return;
+  try {
+    writeFileSync(`${CURSOR_FILE}.new`, JSON.stringify(places));
+    renameSync(`${CURSOR_FILE}.new`, CURSOR_FILE);
+  } catch (error) {
+    end(1, 'gave up', { reason: `CURSOR_FILE: ${error}` });
+  }
+}
+
+/** It says that all is well, and how far the server has looked; there is no event in it. */
+function isHeartbeat(event: object): boolean {
+  return 'updateType' in event && event.updateType === 'HEARTBEAT';
+}
+
 /** Whether `cursor` is at or before `seen`: such an event has been handled already. */
 function isRepeat(cursor: string, seen: string): boolean {
   const [epoch, offset] = cursor.split(':');
@@ -152,6 +185,8 @@ function isRepeat(cursor: string, seen: string): boolean {
 const PASSING = new Set(['SERVICE_UNAVAILABLE', 'TIMEOUT', 'RATE_LIMIT_EXCEEDED']);
 
 // --- the connection -------------------------------------------------------------------------------
+
+const { WS_URL = 'ws://localhost:8080/graphql/ws' } = process.env;
 
 const FIRST_WAIT = 250;
 const LONGEST_WAIT = 10_000;
@@ -296,8 +331,9 @@ function follow<Name extends keyof Streams>(stream: Name, start: string): void {
         if (gap) log('warn', 'gap', { stream, ...gap }); // what was known must be loaded anew
         if (!cursor || (!gap && isRepeat(cursor, seen))) return;
         if (errors) log('error', 'event with errors', { stream, cursor, errors });
-        if (data) handle(stream, cursor, data[stream]);
+        if (data && !isHeartbeat(data[stream])) handle(stream, cursor, data[stream]);
         seen = extensions.cursor = cursor;
+        keepPlace(stream, cursor);
       },
       error: (error) => void failed(stream, error, subscribe),
       complete: () => {
@@ -352,11 +388,20 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 
 let start: string | undefined;
 try {
-  start = await head();
+  readPlaces();
+} catch (error) {
+  end(1, 'gave up', { reason: `CURSOR_FILE: ${error}` });
+}
+try {
+  if (!ended) start = await head();
 } catch (error) {
   await failed('cursor', error, () => {});
 }
 if (start !== undefined) {
-  for (const stream of Object.keys(QUERIES) as (keyof Streams)[]) follow(stream, start);
-  log('info', 'following', { cursor: start, streams: Object.keys(QUERIES) });
+  const resumed = Object.keys(places).length > 0;
+  for (const stream of Object.keys(QUERIES) as (keyof Streams)[]) {
+    keepPlace(stream, places[stream] ?? start);
+    follow(stream, places[stream] ?? start);
+  }
+  log('info', 'following', { cursor: start, resumed, streams: Object.keys(QUERIES) });
 }

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 
 import trio
 
+from system.client import PATIENCE
 from system.harness import free_port
 
 __all__ = ["Proxy", "proxied"]
@@ -23,6 +24,8 @@ class Proxy:
         self._target = target
         self._pairs: set[tuple[trio.SocketStream, trio.SocketStream]] = set()
         self._cut = False
+        self._more = trio.Event()
+        self._shown = b""
         self.port = free_port()
         self.swallowed = 0
 
@@ -43,6 +46,12 @@ class Proxy:
                     stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
                     stream.socket.close()
 
+    async def shows(self, text: bytes) -> None:
+        """Wait until the client has been sent this."""
+        with trio.fail_after(PATIENCE):
+            while text not in self._shown:
+                await self._more.wait()
+
     async def serve(self, task_status: trio.TaskStatus[object]) -> None:
         await trio.serve_tcp(self._carry, self.port, host="127.0.0.1", task_status=task_status)
 
@@ -56,23 +65,32 @@ class Proxy:
         try:
             async with server, trio.open_nursery() as nursery:
                 nursery.start_soon(self._copy, client, server)
-                await self._copy(server, client)
+                await self._copy(server, client, shown=True)
                 nursery.cancel_scope.cancel()
         finally:
             self._pairs.discard(pair)
 
-    async def _copy(self, source: trio.SocketStream, sink: trio.SocketStream) -> None:
+    async def _copy(
+        self, source: trio.SocketStream, sink: trio.SocketStream, *, shown: bool = False
+    ) -> None:
         with suppress(*_GONE):
             while data := await source.receive_some(65_536):
                 if self._cut:
                     self.swallowed += len(data)
                 else:
                     await sink.send_all(data)
+                    if shown:
+                        self._show(data)
             if not self._cut:
                 await sink.send_eof()
                 return
         if self._cut:
             await trio.sleep_forever()  # the end of it does not come through either
+
+    def _show(self, data: bytes | bytearray) -> None:
+        self._shown = (self._shown + data)[-65_536:]
+        self._more.set()
+        self._more = trio.Event()
 
 
 @asynccontextmanager
