@@ -12,6 +12,7 @@ from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
 from hypercorn.protocol.http_stream import HTTPStream
 
 from incident_manager.http.direct import Answer, Direct, direct_of
+from incident_manager.http.idle_task import Held
 
 __all__ = ["GuardedH11", "is_ambiguous", "length_of"]
 
@@ -60,6 +61,7 @@ class GuardedH11(H11Protocol):
             self.keep_alive_requests += 1
             await self.context.mark_request()
         else:
+            await self.send(Held())
             await super()._create_stream(request)
 
     def _direct(self, request: h11.Request) -> Direct | None:
