@@ -11,7 +11,7 @@ import h11
 import trio
 import wsproto.utilities
 from hypercorn.config import Config
-from hypercorn.events import Closed, Event, RawData
+from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol import ProtocolWrapper
 from hypercorn.protocol.h11 import H11Protocol, H11WSConnection
 from hypercorn.trio.task_group import TaskGroup
@@ -21,6 +21,7 @@ from hypercorn.typing import AppWrapper, ConnectionState, LifespanState
 from hypercorn.utils import parse_socket_addr
 
 from incident_manager.http.guarded_socket import GuardedSocket, keep_little
+from incident_manager.http.idle_task import Held, IdleTask
 from incident_manager.http.introduction import introduced
 from incident_manager.http.own_task import OwnTask
 from incident_manager.http.proxy_header import ProxyHeaderError
@@ -64,6 +65,7 @@ class GuardedServer(TCPServer):
     ) -> None:
         super().__init__(app, config, context, state, stream)
         self._guard = guard_of(app)
+        self.idle_task: IdleTask = IdleTask()
         given: Any = stream  # Hypercorn says SSLStream for both
         plain = given.transport_stream if isinstance(given, trio.SSLStream) else given
         self.socket = GuardedSocket(plain, self._guard.write_timeout, self._guard.has_stalled)
@@ -163,9 +165,19 @@ class GuardedServer(TCPServer):
             await self.wire.room()
         elif isinstance(event, Closed):
             await self._end(event)
+        elif isinstance(event, Held):
+            await self.idle_task.stop()
+        elif isinstance(event, Updated):
+            await self._updated(idle=event.idle)
+
+    async def _updated(self, *, idle: bool) -> None:
+        if idle:
+            if self.wire.size or not self.idle_task.resume():
+                await self.idle_task.restart(self._task_group, self._idle_timeout)
+        elif isinstance(self.protocol.protocol, H11Protocol):
+            self.idle_task.pause()
         else:
-            with trio.CancelScope(shield=True):  # see _end: else no idle connection would end
-                await super().protocol_send(event)
+            await self.idle_task.stop()
 
     async def _close(self) -> None:
         """What waits goes out first, for as long as the client takes it: the socket gives up on
@@ -179,7 +191,9 @@ class GuardedServer(TCPServer):
     async def _idle_timeout(self) -> None:
         """It is idle once the client has its answer."""
         await self.wire.emptied()
-        await super()._idle_timeout()
+        if await self.idle_task.expired(self.config.keep_alive_timeout, self.context.terminated):
+            with trio.CancelScope(shield=True):
+                await self._initiate_server_close()
 
     async def _initiate_server_close(self) -> None:
         await self.protocol.handle(Closed())
