@@ -18,6 +18,7 @@ from wsproto.frame_protocol import CloseReason
 __all__ = [
     "LEAST",
     "MOST",
+    "MOST_STORED",
     "NAME",
     "WINDOW",
     "Agreement",
@@ -26,6 +27,8 @@ __all__ = [
     "agree",
     "joined",
     "part",
+    "shared",
+    "stored_head",
 ]
 
 NAME: Final = "permessage-deflate"
@@ -37,6 +40,10 @@ WINDOW: Final = 12
 """Bits of the window that is compressed with: 4 KB. A larger one saves nothing on messages of
 this size, and its memory takes longer to clear than they take to compress."""
 
+MOST_STORED: Final = 0xFFFF
+"""Bytes in one stored block, at most."""
+
+_STORED: Final = 5  # bytes before them
 _LEVEL: Final = 6
 _MEMORY: Final = 5  # zlib's memLevel: 16 KB more
 _TAIL: Final = b"\x00\x00\xff\xff"  # what no message ends with (RFC 7692, section 7.2.1)
@@ -75,13 +82,10 @@ class Agreement:
 
     def deflated(self, message: bytes) -> bytes | None:
         """The whole message, compressed; None where it is better sent as it is."""
-        if not LEAST <= len(message) <= MOST:
-            return None
-        made = joined(part(message, self.window))
-        return made if len(made) < len(message) else None
+        return _smaller(message, self.window)
 
-    def takes(self, size: int) -> bool:
-        """Whether a part made of so many bytes, with any window, is within the client's."""
+    def shares(self, size: int) -> bool:
+        """Whether what :func:`shared` makes of so many bytes is within the client's window."""
         return self.window == WINDOW or size <= 1 << self.window
 
 
@@ -134,6 +138,28 @@ def part(data: bytes, window: int = WINDOW) -> bytes:
 def joined(*parts: bytes) -> bytes:
     """The message that the parts make, one at least, as it is sent."""
     return b"".join(parts)[: -len(_TAIL)]
+
+
+def stored_head(size: int) -> bytes:
+    """What stands before ``size`` bytes, ``MOST_STORED`` at most, that are a part as they are: a
+    stored block (RFC 1951, section 3.2.4).
+    """
+    return b"\x00" + size.to_bytes(2, "little") + (size ^ 0xFFFF).to_bytes(2, "little")
+
+
+def shared(ending: bytes) -> bytes | None:
+    """The last part of messages that end so, as it is sent; None where it is better sent as it is.
+
+    With a stored block before it, it is no larger than both of them as they are.
+    """
+    return _smaller(ending, WINDOW)
+
+
+def _smaller(data: bytes, window: int) -> bytes | None:
+    if not LEAST <= len(data) <= MOST:
+        return None
+    made = joined(part(data, window))
+    return made if len(made) + _STORED <= len(data) else None
 
 
 class Inflation:

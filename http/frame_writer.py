@@ -17,7 +17,7 @@ Spawn = Callable[[Callable[[], Awaitable[None]]], object]
 class FrameWriter(Protocol):
     """Takes whole text messages as frames, and sends them in order; its caller bounds what waits.
 
-    What :meth:`frame` and :meth:`frames` make is for this writer's own :meth:`write`.
+    What :meth:`frame` and its like make is for this writer's own :meth:`write`.
     """
 
     def watch(self, progressed: Callable[[], None]) -> None:
@@ -33,6 +33,10 @@ class FrameWriter(Protocol):
 
     def frame(self, message: bytes) -> bytes:
         """A message (UTF-8) as it is written."""
+        ...
+
+    def next_frame(self, prefix: bytes, payload: bytes) -> bytes:
+        """The message ``prefix + payload + b"}"`` as it is written."""
         ...
 
     def frames(self, prefix: bytes, batch: Batch) -> Sequence[bytes]:
@@ -72,6 +76,10 @@ class AsgiWriter:
     def frame(self, message: bytes) -> bytes:
         """The message: the server makes the frame."""
         return message
+
+    def next_frame(self, prefix: bytes, payload: bytes) -> bytes:
+        """The message ``prefix + payload + b"}"``."""
+        return prefix + payload + b"}"
 
     def frames(self, prefix: bytes, batch: Batch) -> Sequence[bytes]:
         """The messages of a batch."""

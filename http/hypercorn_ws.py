@@ -26,6 +26,7 @@ from wsproto.handshake import WEBSOCKET_VERSION
 from wsproto.utilities import LocalProtocolError
 
 from incident_manager.http.app_queue import AppQueue
+from incident_manager.http.compressed_writer import CompressedWriter
 from incident_manager.http.deflate import Agreement, agree
 from incident_manager.http.deflate_extension import EXTENSIONS, DeflateExtension, DeflateHandshake
 from incident_manager.http.hypercorn_h2 import GuardedH2
@@ -121,7 +122,10 @@ class BoundedWebSocket(WSStream):
             self._lane = server.wire
         if self._lane is None:
             return {}
-        self._writer = WebSocketWriter(self._lane)
+        if self._agreement is None:
+            self._writer = WebSocketWriter(self._lane)
+        else:
+            self._writer = CompressedWriter(self._lane, self._agreement)
         return {KEY: self._writer}
 
     def _is_open(self) -> bool:

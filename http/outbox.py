@@ -18,7 +18,7 @@ __all__ = ["Outbox"]
 
 
 class Outbox:
-    """Messages that wait for one client, at most ``limit`` bytes of them.
+    """Messages that wait for one client, at most ``limit`` bytes of them as they are sent.
 
     What streams offer is refused when it is full (one message always fits into an empty one): the
     stream then reads on from the journal at the client's pace. Control messages and results are
@@ -90,30 +90,36 @@ class Outbox:
 
     def offer(self, message: bytes) -> bool:
         """Take a message of a stream, or refuse it because the outbox is full or closing."""
-        if self._shut:
-            return False
+        return not self._shut and self._offer(self._writer.frame(message))
+
+    def offer_next(self, prefix: bytes, payload: bytes) -> bool:
+        """Take ``prefix + payload + b"}"``, or refuse it as :meth:`offer` does."""
+        return not self._shut and self._offer(self._writer.next_frame(prefix, payload))
+
+    def _offer(self, frame: bytes) -> bool:
+        size = len(frame)
         waits = self._fresh_size + self._behind
-        if waits and waits + len(message) > self.limit:
-            self._wanted = len(message)
+        if waits and waits + size > self.limit:
+            self._wanted = size
             return False
-        self._put((self._writer.frame(message),), len(message), 1)
+        self._put((frame,), size, 1)
         return True
 
     def offer_all(self, prefix: bytes, batch: Batch) -> bool:
         """Take ``prefix + payload + b"}"`` for each payload of a batch, or refuse all of it."""
-        count = len(batch)
-        size = batch.size + count * (len(prefix) + 1)
-        if self._shut or self._fresh_size + self._behind + size > self.limit:
-            return False
-        self._put(self._writer.frames(prefix, batch), size, count)
-        return True
+        return not self._shut and self._take(self._writer.frames(prefix, batch), len(batch))
 
     def take(self, messages: Sequence[bytes]) -> bool:
         """Take all messages of a stream, or refuse all of them."""
-        size = sum(map(len, messages))
-        if self._shut or self._fresh_size + self._behind + size > self.limit:
+        if self._shut:
             return False
-        self._put([self._writer.frame(each) for each in messages], size, len(messages))
+        return self._take([self._writer.frame(each) for each in messages], len(messages))
+
+    def _take(self, frames: Sequence[bytes], count: int) -> bool:
+        size = len(frames[0]) if len(frames) == 1 else sum(map(len, frames))
+        if self._fresh_size + self._behind + size > self.limit:
+            return False
+        self._put(frames, size, count)
         return True
 
     def _put(self, frames: Sequence[bytes], size: int, count: int) -> None:
@@ -129,8 +135,9 @@ class Outbox:
     def write(self, message: bytes) -> None:
         """Take a control message or a result, and send it on."""
         if not self._shut:
-            self._fresh.append(self._writer.frame(message))
-            self._fresh_size += len(message)
+            frame = self._writer.frame(message)
+            self._fresh.append(frame)
+            self._fresh_size += len(frame)
             self._count += 1
             self.flush()
 

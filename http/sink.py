@@ -34,7 +34,7 @@ class SubscriptionSink:
         extra = self._extra
         if extra is not None:
             payload = extend(payload, extra)
-        if not self.outlet.offer(self._prefix + payload + b"}"):
+        if not self.outlet.offer_next(self._prefix, payload):
             return False
         self._extra = self._gap = None
         return True

@@ -84,6 +84,11 @@ class WebSocketWriter:
         """A message (UTF-8) and its head."""
         return text_head(len(message)) + message
 
+    def next_frame(self, prefix: bytes, payload: bytes) -> bytes:
+        """The message ``prefix + payload + b"}"`` and its head."""
+        head = text_head(len(prefix) + len(payload) + 1)
+        return b"".join((head, prefix, payload, b"}"))
+
     def frames(self, prefix: bytes, batch: Batch) -> Sequence[bytes]:
         """The frames of a batch, in one piece.
 

@@ -18,7 +18,8 @@ const client = createClient({
   shouldRetry: () => true,
   onNonLazyError: (error) => say({ event: 'fatal', code: error?.code ?? String(error) }),
   on: {
-    connected: (_socket, _payload, retrying) => say({ event: 'connected', retrying }),
+    connected: ({ extensions }, _payload, retrying) =>
+      say({ event: 'connected', retrying, extensions }),
     closed: (closed) => say({ event: 'closed', code: closed.code, reason: closed.reason }),
   },
 });

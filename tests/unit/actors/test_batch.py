@@ -1,9 +1,9 @@
-"""A batch: payloads in order, their size, and what its takers remember."""
+"""A batch: payloads in order, and what its takers remember."""
 
 from incident_manager.actors.batch import Batch
 
 
-def test_it_knows_its_size_and_begins_with_nothing_remembered() -> None:
+def test_it_knows_its_length_and_begins_with_nothing_remembered() -> None:
     batch = Batch([b"one", b"three"])
-    assert (len(batch), batch.size, batch.memo) == (2, 8, {})
+    assert (len(batch), batch.memo) == (2, {})
     assert list(batch.payloads) == [b"one", b"three"]

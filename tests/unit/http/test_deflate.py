@@ -10,6 +10,7 @@ from wsproto.frame_protocol import CloseReason
 from incident_manager.http.deflate import (
     LEAST,
     MOST,
+    MOST_STORED,
     NAME,
     WINDOW,
     Agreement,
@@ -18,6 +19,8 @@ from incident_manager.http.deflate import (
     agree,
     joined,
     part,
+    shared,
+    stored_head,
 )
 
 USUAL = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
@@ -108,14 +111,30 @@ def test_parts_make_the_message(parts: list[bytes], window: int) -> None:
     assert read(sent) == b"".join(parts)
 
 
-@given(payloads, payloads, windows)
-def test_a_part_that_is_taken_is_within_the_window(
-    prefix: bytes, payload: bytes, window: int
+@given(payloads, payloads | repetitive.map(lambda data: data * 10), windows)
+def test_a_beginning_of_ones_own_and_an_ending_for_all(
+    beginning: bytes, ending: bytes, window: int
 ) -> None:
-    agreement = Agreement(window, USUAL)
-    if agreement.takes(len(prefix)) and agreement.takes(len(payload)):
-        sent = joined(part(prefix), part(payload))
-        assert inflated(sent, window) == prefix + payload
+    last = shared(ending)
+    if last is None or not Agreement(window, USUAL).shares(len(ending)):
+        return
+    sent = stored_head(len(beginning)) + beginning + last
+    assert len(sent) <= len(beginning) + len(ending)
+    assert inflated(sent, window) == read(sent) == beginning + ending
+
+
+def test_a_beginning_of_any_size_that_a_block_can_have() -> None:
+    last = shared(b"x" * LEAST)
+    assert last is not None
+    for size in (0, 1, 255, 256, MOST_STORED):
+        sent = stored_head(size) + b"y" * size + last
+        assert inflated(sent) == b"y" * size + b"x" * LEAST
+
+
+def test_what_a_small_window_cannot_reach_is_not_shared() -> None:
+    assert Agreement(9, USUAL).shares(512)
+    assert not Agreement(9, USUAL).shares(513)
+    assert ALL.shares(MOST)
 
 
 @given(payloads | repetitive.map(lambda data: data * 100), windows)

@@ -67,6 +67,23 @@ async def test_what_is_offered_leaves_in_order_after_a_flush(nursery: trio.Nurse
     assert (box.size, box.bytes_out) == (0, 6)
 
 
+async def test_a_payload_is_offered_with_what_stands_before_it(nursery: trio.Nursery) -> None:
+    wire = Wire(nursery)
+    box = outbox(wire, limit=8)
+    assert box.offer_next(b"{1:", b"two")
+    assert box.size == 7
+    assert not box.offer_next(b"{1:", b"three")
+    box.flush()
+    await box.room()
+    assert box.offer_next(b"{1:", b"three")  # one fits into an empty one
+    box.flush()
+    await trio.testing.wait_all_tasks_blocked()
+    assert wire.texts == ["{1:two}", "{1:three}"]
+    box.close()
+    assert not box.offer_next(b"{1:", b"2")
+    assert not box.offer_all(b"{1:", Batch([b"2"]))
+
+
 async def test_an_offer_is_refused_when_it_is_full_but_never_when_it_is_empty(
     nursery: trio.Nursery,
 ) -> None:

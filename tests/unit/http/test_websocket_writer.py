@@ -84,6 +84,8 @@ def test_a_batch_is_the_same_frames_whoever_had_it_before(
         writer = opened(lane)
         writer.write(writer.frames(prefix, batch))
         assert texts(lane.written) == [(prefix + each + b"}").decode() for each in payloads]
+        one_by_one = [writer.next_frame(prefix, payload) for payload in payloads]
+        assert b"".join(one_by_one) == lane.written
 
 
 def test_where_the_scope_has_it() -> None:
