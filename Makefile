@@ -7,7 +7,7 @@ PARALLEL := -n 2 --dist loadfile
 export PYTHONHASHSEED := 0
 STAMP := .venv/.stamp-installed
 
-.PHONY: help run test test-all check coverage bench soak abuse fuzz autobahn audit bandit sbom clean
+.PHONY: help run playground test test-all check coverage bench soak abuse fuzz autobahn audit bandit sbom clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,7 +19,31 @@ $(STAMP): pyproject.toml src/incident_manager/__init__.py
 	@touch $@
 
 run: $(STAMP) ## serve on localhost:8080 with an SQLite journal
+	@$(MAKE) --silent playground-once
 	@$(BIN)/incident-manager serve $(ARGS)
+
+# GraphiQL and what it needs, from npm, as the lock file says. The server runs without it too.
+PLAYGROUND := http/playground
+BUNDLE := .cache/playground
+PACKED := $(BUNDLE)/.stamp-built
+PATIENCE := $(shell command -v timeout >/dev/null 2>&1 && echo timeout 30)
+
+playground: $(PACKED) ## build the page at /graphql/playground (needs Node 20)
+
+$(PACKED): $(shell find $(PLAYGROUND)/web -type f)
+	@mkdir -p $(BUNDLE)
+	@cp -R $(PLAYGROUND)/web/. $(BUNDLE)
+	cd $(BUNDLE) && npm ci --no-audit --no-fund --loglevel=error
+	cd $(BUNDLE) && node build.mjs ../../$(PLAYGROUND)/assets
+	@touch $@
+
+# Where Node is there, `make run` tries it a single time, and is as content without.
+.PHONY: playground-once
+playground-once:
+	@if ! $(MAKE) --question playground && [ ! $(BUNDLE)/.stamp-tried -nt $(PLAYGROUND)/web/package-lock.json ] \
+	    && command -v npm >/dev/null 2>&1; then \
+	  mkdir -p $(BUNDLE) && touch $(BUNDLE)/.stamp-tried; \
+	  $(PATIENCE) $(MAKE) --silent playground >/dev/null 2>&1 || true; fi
 
 test: $(STAMP) ## what needs nothing but Python; a part with ARGS=tests/system/x
 	$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),$(PARALLEL) -m "not slow and not component")
@@ -106,4 +130,4 @@ $(AUDIT): Makefile
 	@touch $@
 
 clean: ## remove what the other targets made
-	rm -rf .cache .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
+	rm -rf $(PLAYGROUND)/assets .cache .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*

@@ -14,7 +14,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from incident_manager.actors.access import Access, Scope
 from incident_manager.actors.roles import Role
-from incident_manager.http import console, debug, graphql_http, health, metrics, sse
+from incident_manager.http import console, debug, graphql_http, health, metrics, playground, sse
 from incident_manager.http.admission import (
     METRICS,
     admit,
@@ -116,6 +116,8 @@ ROUTES: Final = (
     Route("GET", "/debug/assets/<name>", None, debug.asset, scope=Scope.SAME),
     Route("GET", "/", None, console.shell, scope=Scope.SAME),
     Route("GET", console.PARTS, None, console.part, scope=Scope.SAME),
+    Route("GET", playground.PATH, None, playground.shell, scope=Scope.SAME),
+    Route("GET", playground.PARTS, None, playground.part, scope=Scope.SAME),
 )
 """Every route."""
 

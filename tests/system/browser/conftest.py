@@ -10,6 +10,7 @@ import pytest
 from system.browser.stage import Stage, stage
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +29,9 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     command = ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"]
     subprocess.run(command, cwd=place, check=True, timeout=300)
     return (place / "node_modules/axe-core/axe.min.js").read_text()
+
+
+@pytest.fixture(scope="session")
+def playground() -> None:
+    """The playground's parts, built of what its lock file names."""
+    subprocess.run(["make", "--silent", "playground"], cwd=ROOT, check=True, timeout=300)
