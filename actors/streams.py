@@ -37,7 +37,7 @@ def _pairs(labels: Mapping[str, str] | Iterable[tuple[str, str]]) -> tuple[tuple
     return tuple(sorted(dict(labels).items()))
 
 
-@frozen
+@frozen(cache_hash=True)  # it is looked up with every event
 class StreamFilter:
     """Conditions that must all hold. None filters nothing; an empty set lets nothing through."""
 
@@ -131,19 +131,23 @@ Key = tuple[str, ...]
 _ALL: Key = ("*",)
 
 
-def _filter_keys(wanted: StreamFilter) -> tuple[Key, ...]:
-    """Under what a filter is filed: its most selective condition, once for each value."""
+def _filter_keys(wanted: StreamFilter) -> Iterator[tuple[Key, ...]]:
+    """Under what a filter can be filed: each of its conditions, once for each value."""
     if wanted.incident_ids is not None:
-        return tuple(("incident", i) for i in wanted.incident_ids)
-    if wanted.labels or wanted.selectors:
-        return (("label", *(wanted.labels or wanted.selectors)[0]),)
+        yield tuple(("incident", i) for i in wanted.incident_ids)
+    for pair in (*wanted.labels, *wanted.selectors):
+        yield (("label", *pair),)
     if wanted.assigned_to is not None:
-        return (("assignee", wanted.assigned_to),)
+        yield (("assignee", wanted.assigned_to),)
     if wanted.sources is not None:
-        return tuple(("source", s) for s in wanted.sources)
+        yield tuple(("source", s) for s in wanted.sources)
+    if wanted.types is not None:
+        yield tuple(("type", t.value) for t in wanted.types)
     if wanted.severities is not None:
-        return tuple(("severity", s.value) for s in wanted.severities)
-    return (_ALL,)
+        yield tuple(("severity", s.value) for s in wanted.severities)
+    if wanted.states is not None:
+        yield tuple(("state", s.value) for s in wanted.states)
+    yield (_ALL,)
 
 
 def _record_keys(stream: StreamField, record: Record) -> Iterator[Key]:
@@ -155,14 +159,19 @@ def _record_keys(stream: StreamField, record: Record) -> Iterator[Key]:
     yield _ALL
     yield "severity", subject.severity.value
     yield "source", subject.source
+    yield "type", subject.incident_type.value
     incident_id = subject.incident_id if isinstance(subject, Alert) else subject.id
     if incident_id is not None:
         yield "incident", incident_id
     for name, value in subject.labels.items():
         yield "label", name, value
-    assignees = () if record.incident is None else record.incident.assignees
-    before = record.before
+    incident, before = record.incident, record.before
+    assignees = () if incident is None else incident.assignees
+    if incident is not None:
+        yield "state", incident.state.value
     if before is not None:
+        if incident is None or before.state is not incident.state:
+            yield "state", before.state.value
         assignees = tuple({*assignees, *before.assignees})
         if before.severity is not subject.severity:
             yield "severity", before.severity.value
@@ -177,14 +186,16 @@ class FilterIndex(Generic[T]):
     """Filters of one stream, and what is filed under each; equal filters share one bucket.
 
     Finding the buckets that let an event through costs work for the filters that come into
-    question, not for those that do not, however many there are.
+    question, not for those that do not, however many there are: a filter is filed under the one
+    of its conditions that is shared with the fewest others.
     """
 
-    __slots__ = ("_buckets", "_filed", "_stream")
+    __slots__ = ("_buckets", "_filed", "_keys", "_stream")
 
     def __init__(self, stream: StreamField) -> None:
         self._stream = stream
         self._buckets: dict[StreamFilter, T] = {}
+        self._keys: dict[StreamFilter, tuple[Key, ...]] = {}
         self._filed: dict[Key, dict[StreamFilter, None]] = {}
 
     def __len__(self) -> int:
@@ -200,18 +211,24 @@ class FilterIndex(Generic[T]):
     def add(self, wanted: StreamFilter, bucket: T) -> T:
         """File a bucket under a new filter."""
         self._buckets[wanted] = bucket
-        for key in _filter_keys(wanted):
+        self._keys[wanted] = keys = min(_filter_keys(wanted), key=self._crowd)
+        for key in keys:
             self._filed.setdefault(key, {})[wanted] = None
         return bucket
 
     def remove(self, wanted: StreamFilter) -> None:
         """Forget a filter; KeyError if it is not filed."""
         del self._buckets[wanted]
-        for key in _filter_keys(wanted):
+        for key in self._keys.pop(wanted):
             filed = self._filed[key]
             del filed[wanted]
             if not filed:
                 del self._filed[key]
+
+    def _crowd(self, keys: tuple[Key, ...]) -> int:
+        """How many filters are looked at, at the most, for an event that one of the keys fits."""
+        filed = self._filed
+        return max((len(filed[key]) for key in keys if key in filed), default=0)
 
     def values(self) -> Iterable[T]:
         """Every bucket."""

@@ -1,7 +1,7 @@
 """Which events a subscription wants, against a plain reading of the contract's section 2."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given
@@ -17,7 +17,7 @@ from incident_manager.actors.streams import (
     fields_of,
     matches,
 )
-from incident_manager.actors.vocabulary import IncidentState, Kind, Severity
+from incident_manager.actors.vocabulary import IncidentState, IncidentType, Kind, Severity
 from unit.actors.builders import before_of, make_alert, make_incident, make_record
 from unit.actors.strategies import STREAMS, filters, records
 
@@ -161,40 +161,88 @@ def test_equal_filters_are_one() -> None:
     assert one.labels == (("a", "1"), ("b", "2"))
 
 
-IDLE = {
-    "incident": [StreamFilter(incident_ids=frozenset({str(n)})) for n in range(1000)],
-    "label": [StreamFilter(labels={"tenant": str(n)}) for n in range(1000)],
-    "label name": [StreamFilter(labels={str(n): "acme"}) for n in range(1000)],
-    "assignee": [StreamFilter(assigned_to=str(n)) for n in range(1000)],
-    "source": [StreamFilter(sources=frozenset({str(n)})) for n in range(1000)],
-    "severity": [
-        StreamFilter(severities=frozenset({Severity.P4}), types=None, states=frozenset({state}))
-        for state in IncidentState
-    ],
-    "nothing": [StreamFilter(incident_ids=frozenset())],
-}
-
-
-@pytest.mark.parametrize("kind", IDLE)
-def test_idle_filters_cost_nothing(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    record = make_record(
-        1, make_incident(labels={"tenant": "acme", "zone": "eu"}, assignees=("kim",))
-    )
-    looked_at = 0
+def count_looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Counts the filters that an event is held against."""
+    looked_at = [0]
 
     def counted(*args: object) -> bool:
-        nonlocal looked_at
-        looked_at += 1
+        looked_at[0] += 1
         return matches(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(streams, "matches", counted)
+    return looked_at
+
+
+IDLE: dict[str, Callable[[int], StreamFilter]] = {
+    "incident": lambda n: StreamFilter(incident_ids=frozenset({str(n), f"{n}a"})),
+    "label": lambda n: StreamFilter(labels={"tenant": str(n)}),
+    "label name": lambda n: StreamFilter(labels={str(n): "acme"}),
+    "first label shared": lambda n: StreamFilter(labels={"tenant": "acme", "zone": str(n)}),
+    "last label shared": lambda n: StreamFilter(labels={"tenant": str(n), "zone": "eu"}),
+    "selector": lambda n: StreamFilter(selectors=(("tenant", str(n)),)),
+    "label of one's own": lambda n: StreamFilter(
+        labels={"tenant": str(n)}, selectors=(("zone", "eu"),)
+    ),
+    "assignee": lambda n: StreamFilter(assigned_to=str(n)),
+    "assignee of one team": lambda n: StreamFilter(assigned_to=str(n), labels={"zone": "eu"}),
+    "source": lambda n: StreamFilter(sources=frozenset({str(n), f"{n}a"})),
+    "source of one label": lambda n: StreamFilter(
+        sources=frozenset({str(n)}), labels={"tenant": "acme"}, severities=frozenset(Severity)
+    ),
+    "label of one source": lambda n: StreamFilter(
+        sources=frozenset({"Datadog"}), labels={"shard": str(n)}, active_only=True
+    ),
+}
+LOOKED_AT = 4  # at the most: those that everybody wants, and one that is filed where many would be
+
+
+@pytest.mark.parametrize("kind", IDLE)
+@pytest.mark.parametrize("number", [1, 10_000])
+def test_work_is_for_those_who_want_an_event_however_many_do_not(
+    kind: str, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = {"tenant": "acme", "zone": "eu"}
+    record = make_record(
+        1, make_incident(labels=labels, assignees=("kim",), source="Datadog", id="mine")
+    )
+    looked_at = count_looks(monkeypatch)
     index = FilterIndex[str](StreamField.INCIDENT_UPDATES)
     index.add(StreamFilter(), "all")
-    index.add(StreamFilter(assigned_to="kim"), "mine")
-    for wanted in IDLE[kind]:
+    index.add(StreamFilter(incident_ids=frozenset({"mine"})), "mine")
+    for wanted in map(IDLE[kind], range(number)):
         index.add(wanted, "idle")
     assert sorted(index.match(record)) == ["all", "mine"]
-    assert looked_at == 2
+    assert looked_at[0] <= LOOKED_AT
+
+
+FEW = {
+    "severity": [StreamFilter(severities=frozenset({each})) for each in Severity],
+    "state": [StreamFilter(states=frozenset({each})) for each in IncidentState],
+    "type": [StreamFilter(types=frozenset({each})) for each in IncidentType],
+    "states of a severity": [
+        StreamFilter(severities=frozenset({Severity.P4}), states=frozenset({state}))
+        for state in IncidentState
+    ],
+    "types of a severity": [
+        StreamFilter(severities=frozenset({Severity.P4}), types=frozenset({each}))
+        for each in IncidentType
+    ],
+    "nothing": [StreamFilter(incident_ids=frozenset()), StreamFilter(severities=frozenset())],
+}
+
+
+@pytest.mark.parametrize("kind", FEW)
+def test_of_the_values_that_there_are_those_of_the_event_are_looked_at(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = make_record(1, make_incident(severity=Severity.P2))
+    looked_at = count_looks(monkeypatch)
+    index = FilterIndex[StreamFilter](StreamField.INCIDENT_UPDATES)
+    for wanted in FEW[kind]:
+        index.add(wanted, wanted)
+    found = [*index.match(record)]
+    assert found == [wanted for wanted in FEW[kind] if plain_matches(index._stream, wanted, record)]
+    assert looked_at[0] <= 1
 
 
 def test_events_of_other_streams_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
