@@ -21,8 +21,12 @@ _WIDE = 8_000  # bytes of a description
 _FLOOD = 60  # of them to each: more than the kernel and the outbox hold
 
 
-def measure_absence(scenario: Scenario, client: Client, data: Path | None, say: Say) -> Measured:
+def measure_absence(
+    scenario: Scenario, client: Client, data: Path | None, say: Say, profile: Path | None = None
+) -> Measured:
     """Measure a scenario with ``stalled`` or ``missed`` once.
+
+    With ``profile`` the server (of a herd: the one that it comes back to) is under cProfile.
 
     Raises:
         RuntimeError: the server or the load client failed, or the latter is not the compiled one.
@@ -32,20 +36,27 @@ def measure_absence(scenario: Scenario, client: Client, data: Path | None, say: 
     neighbours = Neighbours()
     with tempfile.TemporaryDirectory(prefix="bench-", dir=data) as folder:
         work = _slow if scenario.stalled else _herd
-        figures = work(scenario, client, Path(folder), say)
+        figures = work(scenario, client, Path(folder), say, profile)
     figures["other_cores"] = neighbours.cores()
     return Measured(scenario, figures)
 
 
-def _slow(scenario: Scenario, client: Client, folder: Path, say: Say) -> dict[str, float]:
+def _slow(
+    scenario: Scenario, client: Client, folder: Path, say: Say, profile: Path | None
+) -> dict[str, float]:
     wanted = scenario.connect
-    with serving(folder, settings=_SETTINGS) as server, driving(client, server) as load:
+    with (
+        serving(folder, settings=_SETTINGS, profile=profile) as server,
+        driving(client, server) as load,
+    ):
         load.prepare(WIDE_QUERY)
         say(f"connecting {wanted.count:,}")
         opened = load.connect(wanted)
         warm = load.run(evolve(scenario.run, requests=wanted.groups, batch=1, rate=0))
         say("everybody reads")
+        first = server.usage()
         all_read = load.run(scenario.run)
+        second = server.usage()
         load.stall(scenario.stalled)
         say(f"{scenario.stalled:,} do not read: filling their buffers")
         flood = Run(requests=_FLOOD * wanted.groups // 20, batch=20, senders=2, seconds=120)
@@ -65,6 +76,9 @@ def _slow(scenario: Scenario, client: Client, folder: Path, say: Say) -> dict[st
         **delivery(ran, start, end),
         "p99_before": all_read["accepted"]["p99"] / 1e3,
         "p99_meanwhile": ran["accepted"]["p99"] / 1e3,
+        # Of an event, and not of a delivery: those that do not read are to cost nothing.
+        "cpu_before": (second.cpu - first.cpu) / max(all_read["events"], 1) * 1e6,
+        "cpu_meanwhile": (end.cpu - start.cpu) / max(ran["events"], 1) * 1e6,
         "settled": settled["seconds"],
         "peak": peak,
         **{name: sum(one.get(name, 0) for one in runs) for name in FAULTS},
@@ -77,18 +91,22 @@ def _slow(scenario: Scenario, client: Client, folder: Path, say: Say) -> dict[st
     return figures
 
 
-def _herd(scenario: Scenario, client: Client, folder: Path, say: Say) -> dict[str, float]:
+def _herd(
+    scenario: Scenario, client: Client, folder: Path, say: Say, profile: Path | None
+) -> dict[str, float]:
     wanted = scenario.connect
     with ExitStack() as life:
         with serving(folder) as server:
             load = life.enter_context(driving(client, server))
             say(f"connecting {wanted.count:,}")
+            fresh = server.usage()
             opened = load.connect(wanted)
+            connecting = server.usage().cpu - fresh.cpu
             first = load.run(Run(requests=1))
             load.leave()
             missed = load.run(scenario.run)
         say("restarting the server")
-        with serving(folder, port=server.port) as server:
+        with serving(folder, port=server.port, profile=profile) as server:
             before = server.usage()
             say(f"{wanted.count:,} come back")
             back = load.come_back(wanted.in_flight, _PATIENCE)
@@ -101,6 +119,8 @@ def _herd(scenario: Scenario, client: Client, folder: Path, say: Say) -> dict[st
         "until_last": back["seconds"] + settled["seconds"],
         "deliveries": settled["deliveries"],
         "peak": after.peak,
+        # Beyond what it takes to connect as many that have missed nothing.
+        "cpu_replay": after.cpu - before.cpu - connecting,
         "server_cpu": (after.cpu - before.cpu) / max(back["seconds"] + settled["seconds"], 1e-9),
         **{name: first.get(name, 0) + settled.get(name, 0) for name in FAULTS},
     }

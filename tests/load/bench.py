@@ -198,9 +198,9 @@ class _Bench:
 
     def _once(self, scenario: Scenario, client: Client, rival: Rival | None, say: Say) -> Measured:
         where = None if self.data is None else Path(self.data)
-        if scenario.stalled or scenario.missed:
-            return measure_absence(scenario, client, where, say)
         stats = None if self.profile is None or rival else Path(self.profile).resolve()
+        if scenario.stalled or scenario.missed:
+            return measure_absence(scenario, client, where, say, stats)
         scrape = 0.0 if rival else self.scrape
         return measure(scenario, client, where, say, stats, scrape=scrape, rival=rival)
 

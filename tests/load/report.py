@@ -86,6 +86,8 @@ _TABLES: Mapping[str, tuple[str, tuple[tuple[str, _Cell], ...]]] = {
         (
             ("p99 ms before", _ms("p99_before")),
             ("p99 ms of the others meanwhile", _ms("p99_meanwhile")),
+            ("CPU µs per event before", _number("cpu_before")),
+            ("CPU µs per event meanwhile", _number("cpu_meanwhile")),
             ("deliveries/s", _number("deliveries_per_second")),
             ("s until the slow have everything", _cores("settled")),
             ("peak RSS MB", _mb("peak")),
@@ -100,6 +102,7 @@ _TABLES: Mapping[str, tuple[str, tuple[tuple[str, _Cell], ...]]] = {
             ("s until all are connected", _cores("until_live")),
             ("s until the last is live", _cores("until_last")),
             ("deliveries", _number("deliveries")),
+            ("CPU s beyond connecting", _cores("cpu_replay")),
             ("peak RSS MB", _mb("peak")),
             *_FAULTS,
             ("server cores", _cores("server_cpu")),
