@@ -148,6 +148,10 @@ class Hub:
     def _fan_out(self, portion: Portion) -> None:
         for bucket, records in portion.wanted:
             for shape, seats in tuple(bucket.items()):
+                if shape.deep:  # its relations must be read: that never holds up the others
+                    for seat in tuple(seats):
+                        self._unseat(seat, None)
+                    continue
                 self.latency.subject = records[0]
                 try:
                     self._project(shape, records, seats)
@@ -227,7 +231,10 @@ class Hub:
         return self.running and position >= self.position
 
     def join(self, seat: Seat) -> bool:
-        """Go live, in one step: True if the seat is taken, False if the caller must read on."""
+        """Go live, in one step: True if the seat is taken, False if the caller must read on.
+
+        A seat of a deep shape gets nothing: it is taken away when there is something to read.
+        """
         if not self.can_join(seat.position):
             return False
         lane = self._lanes[seat.shape.field]
@@ -236,7 +243,7 @@ class Hub:
             bucket = lane.add(seat.filter, {})
         bucket.setdefault(seat.shape, {})[seat] = None
         seat.taken = True
-        self.seats += 1
+        self.seats += not seat.shape.deep
         return True
 
     def depart(self, seat: Seat) -> int:
@@ -245,7 +252,7 @@ class Hub:
             return seat.position
         seat.taken = False
         seat.position = max(seat.position, self.position)
-        self.seats -= 1
+        self.seats -= not seat.shape.deep
         lane = self._lanes[seat.shape.field]
         bucket = lane[seat.filter]
         seats = bucket[seat.shape]

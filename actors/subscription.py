@@ -85,7 +85,7 @@ class Subscription:
     @property
     def live(self) -> bool:
         """Fed by the hub at this moment."""
-        return self._seat is not None
+        return self._seat is not None and not self.shape.deep
 
     @property
     def position(self) -> int:
@@ -113,7 +113,8 @@ class Subscription:
     def rest(self, wake: Callable[[], object]) -> bool:
         """Go live without a task, and say whether that was possible.
 
-        While it is live there is nothing to do for a task, but to beat. ``wake`` is called, at most
+        While it is live there is nothing to do for a task, but to beat; nor for one of a deep shape
+        while there is nothing for it to read. ``wake`` is called, at most
         once, when it has to :meth:`run`; it must not block. Until then :meth:`leave` ends it.
         """
         if self._heartbeat is not None or self._position < 0 or not self._join():
@@ -185,8 +186,6 @@ class Subscription:
         return resume(self._cursor, self._streams.hub.veils.bounds(self.shape.selectors, bounds))
 
     def _join(self) -> bool:
-        if self.shape.deep:  # its relations are read: it never holds up the fan-out
-            return False
         seat = Seat(self.sink, self.shape, self.wanted, self._position, self._lose)
         if not self._streams.hub.join(seat):
             return False
@@ -217,7 +216,8 @@ class Subscription:
         failure, self._failure = self._failure, None
         self._left = False
         self.leave()
-        self._streams.hub.catchups += 1
+        if not self.shape.deep:
+            self._streams.hub.catchups += 1
         if failure is not None:
             raise failure
 
@@ -225,7 +225,7 @@ class Subscription:
         """Read the next records and offer them; waits where there are none, or no room."""
         records = await self._next()
         if not records:
-            if not self.shape.deep and self._streams.hub.can_join(self._position):
+            if self._streams.hub.can_join(self._position):
                 return  # a hub came up during the read
             with trio.move_on_at(self._beat):
                 await self._streams.hub.moved(self._position)

@@ -6,6 +6,7 @@ import pytest
 from trio.testing import MockClock
 
 from incident_manager.actors.cursor import Cursor
+from incident_manager.actors.model import Record
 from incident_manager.actors.ports import Gap
 from incident_manager.actors.streams import StreamField, StreamFilter
 from incident_manager.actors.vocabulary import Severity
@@ -121,6 +122,67 @@ async def test_a_deep_shape_is_read_never_live_and_made_once_for_all(stage: Stag
         assert client.sub.lag == 0
     assert stage.projector.made == {(DEEP, offset): 1 for offset in (1, 2, 3)}
     assert stage.hub.seats == 0
+
+
+def count_reads(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Counts how often anybody looks for what follows its position."""
+    recent, reads = stage.hub.recent, [0]
+
+    def counted(offset: int, limit: int) -> list[Record] | None:
+        reads[0] += 1
+        return recent(offset, limit)
+
+    monkeypatch.setattr(stage.hub, "recent", counted)
+    return reads
+
+
+async def test_a_reader_that_stalls_costs_nothing_with_the_events_that_follow(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stalled, quick = [stage.subscribe(FakeSink(room=1)) for _ in range(9)], stage.subscribe()
+    await post(stage, 5)
+    refused = [client.sink.refused for client in stalled]
+    reads = count_reads(stage, monkeypatch)
+    await post(stage, 50)
+    assert reads == [0]
+    assert [client.sink.refused for client in stalled] == refused
+    assert stage.hub.seats == 1
+    await stage.read_all()
+    for client in (*stalled, quick):
+        assert client.sink.offsets == [*range(1, 56)]
+        assert client.sub.live
+
+
+@pytest.mark.parametrize("shape", [FakeShape(), DEEP], ids=["flat", "deep"])
+async def test_who_waits_for_other_events_costs_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, shape: FakeShape
+) -> None:
+    idle = [
+        stage.subscribe(shape=shape, wanted=StreamFilter(incident_ids=frozenset({str(number)})))
+        for number in range(20)
+    ]
+    await stage.settle()
+    reads = count_reads(stage, monkeypatch)
+    await post(stage, 9)
+    assert reads == [0]
+    assert {(client.sub.position, client.sub.lag) for client in idle} == {(9, 0)}
+    assert stage.projector.made == {}
+
+
+async def test_what_is_deep_is_read_when_there_is_something_to_read(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    severe, idle = stage.subscribe(shape=DEEP, wanted=SEVERE), stage.subscribe(shape=DEEP)
+    idle.scope.cancel()
+    await stage.settle()
+    reads = count_reads(stage, monkeypatch)
+    await post(stage, 4)
+    await post(stage, severity=Severity.P0)
+    await post(stage, 4)
+    await stage.read_all()
+    assert severe.sink.offsets == [5]
+    assert reads == [1]
+    assert stage.hub.catchups == 0
 
 
 @pytest.mark.parametrize("child", ["hub", "registry", "journal"])
