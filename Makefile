@@ -7,7 +7,7 @@ PARALLEL := -n 2 --dist loadfile
 export PYTHONHASHSEED := 0
 STAMP := .venv/.stamp-installed
 
-.PHONY: help run playground test test-all check coverage bench soak abuse fuzz autobahn audit bandit sbom clean
+.PHONY: help run playground wheel test test-all check coverage bench soak abuse fuzz autobahn audit bandit sbom clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ $(PACKED): $(shell find $(PLAYGROUND)/web -type f)
 	cd $(BUNDLE) && npm ci --no-audit --no-fund --loglevel=error
 	cd $(BUNDLE) && node build.mjs ../../$(PLAYGROUND)/assets
 	@touch $@
+
+wheel: $(STAMP) playground ## the wheel in dist/, with the playground
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
 # Where Node is there, `make run` tries it a single time, and is as content without.
 .PHONY: playground-once

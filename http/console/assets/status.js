@@ -66,9 +66,10 @@ export class Tools extends HTMLElement {
     this.alarm = button("alarm", "Alarm", "Sound and notification for P0 and P1");
     this.help = button("help", "?", "Keyboard and help (?)");
     this.actors = h("a", { href: "/debug/actors", title: "The actors of the server" }, "Actors");
+    this.playground = h("a", { href: "/graphql/playground", title: "GraphiQL, with subscriptions" }, "GraphQL");
     this.who = h("span", { class: "me" });
     this.out = button("out", "Sign out", "Sign out");
-    this.append(this.charts, this.alarm, this.actors, this.help, this.who, this.out);
+    this.append(this.charts, this.alarm, this.actors, this.playground, this.help, this.who, this.out);
   }
 
   show({ me, charts, alarm, token }) {

@@ -1,7 +1,9 @@
 """Take the pictures of the documentation anew: ``python tests/system/browser/pictures.py``."""
 
+import subprocess
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +15,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from playwright.sync_api import expect  # noqa: E402
 
+from system.browser.desk import Desk, alert  # noqa: E402
 from system.browser.stage import Tab, stage  # noqa: E402
 from system.browser.story import tell  # noqa: E402
 from system.harness import run  # noqa: E402
@@ -49,8 +52,27 @@ SHOTS: Final = (
 )
 
 
+def take_playground(tab: Tab, desk: Desk) -> None:
+    """GraphiQL, with a subscription that has just received an event."""
+    page = tab.page
+    expect(page.locator(".graphiql-query-editor .view-line").first).to_be_visible()
+    expect(page.locator(".graphiql-spin")).to_have_count(0)
+    page.get_by_role("button", name="NewIncidents", exact=True).click()
+    page.get_by_role("button", name="Execute query").click()
+    expect(page.locator("#stream .word")).to_have_text("live")
+    desk.send(alert("Time to first token above 4 s (search-2f1c)", "P1", source="prometheus"))
+    expect(page.locator("#events")).to_have_text("1 event")
+    page.get_by_role("button", name="Show Documentation Explorer").click()
+    page.get_by_role("link", name="Subscription", exact=True).click()
+    page.mouse.move(700, 400)
+    expect(page.locator(".graphiql-plugin")).to_contain_text("newIncidents")
+    expect(page.locator(".result-window .view-lines")).to_contain_text("search-2f1c")
+    page.screenshot(path=IMAGES / "playground.png", animations="disabled")
+
+
 async def main() -> None:
     """Tell the story to a server, and take each picture of it."""
+    subprocess.run(["make", "--silent", "playground"], cwd=ROOT, check=True)
     with tempfile.TemporaryDirectory() as name, stage() as browser:
         await tell(Path(name) / "incidents.db")
         async with run(Path(name)) as server:
@@ -61,6 +83,12 @@ async def main() -> None:
                     server.place.http + shot.address,
                     color_scheme=shot.scheme,
                     viewport={"width": width, "height": height},
+                )
+            with closing(Desk(server.place.http)) as desk:
+                await browser.play(
+                    lambda tab: take_playground(tab, desk),
+                    f"{server.place.http}/graphql/playground",
+                    viewport={"width": 1360, "height": 820},
                 )
 
 

@@ -65,6 +65,8 @@ def test_every_route_but_health_and_what_has_no_data_names_a_role() -> None:
         "/debug/assets/<name>",
         "/",
         "/console/<name>",
+        "/graphql/playground",
+        "/graphql/playground/<name>",
     }
 
 
