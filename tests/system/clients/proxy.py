@@ -4,6 +4,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import TypeAlias
 
 import trio
 
@@ -17,12 +18,16 @@ _GONE = (OSError, trio.BrokenResourceError, trio.ClosedResourceError)
 """One of the two ends is gone; the other hears of it."""
 
 
+Pair: TypeAlias = tuple[trio.SocketStream, trio.SocketStream]
+
+
 class Proxy:
     """Carries bytes both ways; while it is cut it swallows them, and says so to nobody."""
 
     def __init__(self, target: int) -> None:
         self._target = target
-        self._pairs: set[tuple[trio.SocketStream, trio.SocketStream]] = set()
+        self._pairs: set[Pair] = set()
+        self._dead: set[Pair] = set()
         self._cut = False
         self._more = trio.Event()
         self._shown = b""
@@ -36,6 +41,10 @@ class Proxy:
     def cut(self) -> None:
         """From now on nothing comes through, and nothing is closed."""
         self._cut = True
+
+    def forget(self) -> None:
+        """Nothing more of the connections that are comes through; new ones are carried."""
+        self._dead |= self._pairs
 
     def mend(self) -> None:
         """The network is back, and knows nothing of the connections that were."""
@@ -64,28 +73,30 @@ class Proxy:
         self._pairs.add(pair)
         try:
             async with server, trio.open_nursery() as nursery:
-                nursery.start_soon(self._copy, client, server)
-                await self._copy(server, client, shown=True)
+                nursery.start_soon(self._copy, pair, client, server)
+                await self._copy(pair, server, client)
                 nursery.cancel_scope.cancel()
         finally:
             self._pairs.discard(pair)
+            self._dead.discard(pair)
 
-    async def _copy(
-        self, source: trio.SocketStream, sink: trio.SocketStream, *, shown: bool = False
-    ) -> None:
+    async def _copy(self, pair: Pair, source: trio.SocketStream, sink: trio.SocketStream) -> None:
         with suppress(*_GONE):
             while data := await source.receive_some(65_536):
-                if self._cut:
+                if self._is_cut(pair):
                     self.swallowed += len(data)
                 else:
                     await sink.send_all(data)
-                    if shown:
+                    if sink is pair[0]:
                         self._show(data)
-            if not self._cut:
+            if not self._is_cut(pair):
                 await sink.send_eof()
                 return
-        if self._cut:
+        if self._is_cut(pair):
             await trio.sleep_forever()  # the end of it does not come through either
+
+    def _is_cut(self, pair: Pair) -> bool:
+        return self._cut or pair in self._dead
 
     def _show(self, data: bytes | bytearray) -> None:
         self._shown = (self._shown + data)[-65_536:]

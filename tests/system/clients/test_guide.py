@@ -10,8 +10,9 @@ from incident_manager.http.close_codes import CloseCode
 from system.client import PATIENCE, SUBMIT, alert_input
 from system.clients.follower import SECRET, Token
 from system.clients.guide import GUIDE, Printer, command, printing, samples
+from system.clients.proxy import proxied
 from system.docs.test_truth import rows, section
-from system.harness import run
+from system.harness import Place, run
 
 pytestmark = pytest.mark.slow
 
@@ -35,6 +36,7 @@ RESUMING = {
     "gql_client.py",
     "graphql-sse.mjs",
 }
+NOTICING = {"graphql-ws.ts", "own_client.py", "websockets_client.py", "gql_client.py"}
 
 
 def each(names: set[str]) -> list[object]:
@@ -93,6 +95,21 @@ async def test_it_comes_back_and_has_missed_nothing(name: str, tmp_path: Path) -
         for number in range(20):
             lines = [line for line in printer.lines if f"Disk full {number}." in line]
             assert len(lines) == 1, lines
+
+
+@pytest.mark.parametrize("name", each(NOTICING))
+async def test_it_notices_a_connection_that_died_without_a_word(name: str, tmp_path: Path) -> None:
+    """Only a new connection brings anything: it has asked for one by itself."""
+    async with (
+        run(tmp_path) as server,
+        proxied(server.place.port) as proxy,
+        open_client(server.place.ws, backoff=AT_ONCE) as client,
+        printing(*command(name, Place(tmp_path, proxy.port))) as printer,
+    ):
+        await begun(client, printer)
+        proxy.forget()
+        await submit(client, "Disk full")
+        await printer.prints("Disk full")
 
 
 @pytest.mark.component("node")
