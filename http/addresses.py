@@ -1,8 +1,7 @@
 """How many WebSockets each client address has open (contract, section 3)."""
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from ipaddress import IPv6Address
 
 from incident_manager.http.proxies import NOBODY, Trust, address_of
@@ -28,6 +27,33 @@ def address_key(host: str, trusted: Trust = NOBODY) -> object:
     return int(address) >> _HOST_BITS if isinstance(address, IPv6Address) else address
 
 
+class _Entered:
+    """One connection of an address, for as long as it lasts: no generator, which costs more."""
+
+    __slots__ = ("_counted", "_key", "_limit", "_open")
+
+    def __init__(self, counts: Counter[object], key: object, limit: int) -> None:
+        self._open = counts
+        self._key = key
+        self._limit = limit
+        self._counted = False
+
+    def __enter__(self) -> bool:
+        self._counted = self._open[self._key] < self._limit
+        if self._counted:
+            self._open[self._key] += 1
+        return self._counted
+
+    def __exit__(self, *_: object) -> None:
+        if self._counted:
+            self._open[self._key] -= 1
+            if not self._open[self._key]:
+                del self._open[self._key]
+
+
+_NOT_COUNTED = nullcontext(True)
+
+
 class Addresses:
     """The open connections by address: of IPv6, by its first 64 bits.
 
@@ -45,25 +71,13 @@ class Addresses:
     def __len__(self) -> int:
         return len(self._open)
 
-    @contextmanager
-    def entered(self, host: str | None) -> Iterator[bool]:
+    def entered(self, host: str | None) -> AbstractContextManager[bool]:
         """Count a connection of ``host`` (None: by a Unix socket) while it lasts.
 
         Gives False, and does not count, where the address has all that it may.
         """
         key = self._key(host) if self._limit else None
-        if key is None:
-            yield True
-        elif self._open[key] >= self._limit:
-            yield False
-        else:
-            self._open[key] += 1
-            try:
-                yield True
-            finally:
-                self._open[key] -= 1
-                if not self._open[key]:
-                    del self._open[key]
+        return _NOT_COUNTED if key is None else _Entered(self._open, key, self._limit)
 
     def _key(self, host: str | None) -> object:
         """What ``host`` is counted by; None if it is not."""

@@ -39,6 +39,7 @@ __all__ = ["Connection", "close_code", "close_connections", "close_revoked"]
 _log = logging.getLogger(__name__)
 
 _MISTAKES = 4400  # from here on a close tells of the client's mistake
+_NEVER = float("inf")
 _CLOSE_GRACE = 5.0  # seconds a client has to answer a close
 
 Receive = Callable[[], Awaitable[Mapping[str, object]]]
@@ -94,6 +95,7 @@ class Connection:
         gateway: Gateway,
         child: Child,
         outbox: Outbox,
+        nursery: trio.Nursery,
         *,
         agreed: bool,
         peer: str,
@@ -107,7 +109,7 @@ class Connection:
         self._peer = peer
         # The limit of the contract counts subscriptions; queries wait for their turn instead.
         self._protocol = Protocol(agreed=agreed, max_subscriptions=0)
-        self._children = DynamicSupervisor(None, parent=child.node, shutdown=0)
+        self._children = DynamicSupervisor(None, parent=child.node, shutdown=0, nursery=nursery)
         self._principal: Principal | None = None
         self._handled = 0
         self._pause: trio.CancelScope | None = None
@@ -179,12 +181,16 @@ class Connection:
         deadline = trio.current_time() + limits.init_timeout
         pace = Pace(limits.messages_per_second)
         while True:
-            with trio.move_on_at(deadline) as timer:
+            if deadline == _NEVER:  # without a timer, which costs memory
                 message = await receive()
-            if timer.cancelled_caught:
-                self._time_out()
-                deadline = float("inf")
-                continue
+            else:
+                with trio.move_on_at(deadline) as timer:
+                    message = await receive()
+                if timer.cancelled_caught:
+                    self._time_out()
+                    deadline = _NEVER
+                    continue
+                del timer
             if message["type"] == "websocket.disconnect":
                 return
             self._gateway.counters.messages_in += 1
@@ -196,14 +202,18 @@ class Connection:
                 await self._handle(event)
             if self._protocol.state is not State.OPENED:
                 deadline = self._expiry()
+            now = trio.current_time()
+            until = pace.spend(now)
+            if until <= now and not self._outbox.size and not self._operations.full:
+                continue
             # No more input is read than there is room for its answers; its time goes on.
             with trio.move_on_at(deadline) as timer:
                 await self._outbox.room()
                 await self._operations.room()
-                await self._rest(pace.spend(trio.current_time()))
+                await self._rest(until)
             if timer.cancelled_caught:
                 self._time_out()
-                deadline = float("inf")
+                deadline = _NEVER
 
     async def _rest(self, until: float) -> None:
         """Read nothing until then: what the client sends waits with the kernel, and then with it.
@@ -228,9 +238,9 @@ class Connection:
     def _expiry(self) -> float:
         """When the token runs out, in Trio's time; of a connection that is closed it has."""
         if self._protocol.state is State.CLOSED:
-            return float("inf")
+            return _NEVER
         if self._principal is None or self._principal.expires_at is None:
-            return float("inf")
+            return _NEVER
         return trio.current_time() + self._principal.expires_at - time.time()
 
     async def _handle(self, event: Event) -> None:

@@ -17,6 +17,7 @@ __all__ = ["GuardedSocket", "keep_little"]
 _INTERNET: Final = frozenset({socket.AF_INET, socket.AF_INET6})
 _KEPT: Final = 64 * 1024  # bytes not yet sent that the kernel is to hold of one connection
 _SEND_BUFFER: Final = 128 * 1024  # of SO_SNDBUF, which Linux doubles for its own book-keeping
+_CHUNK: Final = 64 * 1024  # bytes read at a time
 _QUIET: Final = 60  # seconds of silence before TCP asks whether the peer is still there
 _ASK_AGAIN: Final = 15  # seconds between such questions
 _ASK: Final = 4  # unanswered questions after which the connection is gone
@@ -138,13 +139,40 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
         await self.writable()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        """What the peer has sent; empty at its end."""
+        """What the peer has sent; empty at its end.
+
+        Raises:
+            trio.BrokenResourceError: the connection is gone.
+            trio.ClosedResourceError: the socket was closed.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        waited = False
+        while True:
+            some = self.try_receive(max_bytes or _CHUNK)
+            if some is not None:
+                if not waited:  # others have a turn
+                    await trio.lowlevel.cancel_shielded_checkpoint()
+                return some
+            await trio.lowlevel.wait_readable(self.socket)
+            waited = True
+
+    def try_receive(self, max_bytes: int) -> bytes | None:
+        """What is there of what the peer has sent: None if nothing, empty at its end.
+
+        Raises as :meth:`receive_some`.
+        """
         if self.preface:
-            await trio.lowlevel.checkpoint()
             some = self.preface[:max_bytes]
             self.preface = self.preface[len(some) :]
             return some
-        return await self._stream.receive_some(max_bytes)
+        try:
+            return os.read(self._descriptor, max_bytes)
+        except BlockingIOError:
+            return None
+        except OSError as gone:
+            if self._descriptor < 0:
+                raise trio.ClosedResourceError("the socket was closed") from None
+            raise trio.BrokenResourceError("the connection is gone") from gone
 
     async def send_eof(self) -> None:
         """Close our direction."""

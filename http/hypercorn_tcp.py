@@ -1,9 +1,7 @@
 """One connection of Hypercorn's, with an end to its writes and to its failures."""
 
 import logging
-import math
 from contextlib import suppress
-from functools import partial
 from typing import Any, cast
 
 import h2.exceptions
@@ -54,6 +52,7 @@ class GuardedServer(TCPServer):
     application: OwnTask | None = None
     """What is to be run instead of reading on: it reads itself."""
     _gone = False
+    _requested = False
 
     def __init__(
         self,
@@ -64,8 +63,9 @@ class GuardedServer(TCPServer):
         stream: Stream,
     ) -> None:
         super().__init__(app, config, context, state, stream)
+        del self.send_lock  # the wire keeps the order
         self._guard = guard_of(app)
-        self.idle_task: IdleTask = IdleTask()
+        self.idle_task: Any = IdleTask()
         given: Any = stream  # Hypercorn says SSLStream for both
         plain = given.transport_stream if isinstance(given, trio.SSLStream) else given
         self.socket = GuardedSocket(plain, self._guard.write_timeout, self._guard.has_stalled)
@@ -104,7 +104,7 @@ class GuardedServer(TCPServer):
             return
         async with TaskGroup() as group:
             self._task_group = group
-            self.wire = Wire(self.socket, partial(group.spawn), secure)
+            self.wire = Wire(self.socket, group.spawn, secure)
             self.protocol = ProtocolWrapper(
                 self.app,
                 self.config,
@@ -119,26 +119,48 @@ class GuardedServer(TCPServer):
             )
             try:
                 await self.protocol.initiate()
-                await self.idle_task.restart(group, self._idle_timeout)
+                if secure is None:
+                    await self._take_request()
+                if not self._requested:
+                    await self.idle_task.restart(group, self._idle_timeout)
                 await self._read_data()
             finally:
                 await self._close()
 
+    @property
+    def nursery(self) -> trio.Nursery | None:
+        """Where its tasks run."""
+        return self._task_group._nursery
+
+    async def _take_request(self) -> None:
+        """Most clients have sent their request by now: then no task need wait for it."""
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            here = self.socket.try_receive(MAX_RECV)
+            if here:
+                await self.protocol.handle(RawData(here))
+
     async def _read_data(self) -> None:
+        await self._run_application()
         while not self._gone:
             data = await self.read()
             if data is not None:
                 await self.protocol.handle(RawData(data))
-            if not data:
+            if data:
+                await self._run_application()
+            else:
                 await self.gone()
-            elif self.application is not None:
-                application, self.application = self.application, None
-                await application.run()
+
+    async def _run_application(self) -> None:
+        application, self.application = self.application, None
+        if application is not None:
+            await application.run()
 
     async def read(self) -> bytes | None:
         """What comes next: empty at the end, None where the connection is broken."""
         try:
-            with trio.fail_after(self.config.read_timeout or math.inf):
+            if self.config.read_timeout is None:
+                return bytes(await self.stream.receive_some(MAX_RECV))
+            with trio.fail_after(self.config.read_timeout):
                 return bytes(await self.stream.receive_some(MAX_RECV))
         except (trio.ClosedResourceError, trio.BrokenResourceError, trio.TooSlowError):
             return None
@@ -166,8 +188,10 @@ class GuardedServer(TCPServer):
         elif isinstance(event, Closed):
             await self._end(event)
         elif isinstance(event, Held):
+            self._requested = True
             await self.idle_task.stop()
         elif isinstance(event, Updated):
+            self._requested = True
             await self._updated(idle=event.idle)
 
     async def _updated(self, *, idle: bool) -> None:

@@ -21,6 +21,7 @@ from hypercorn.protocol.ws_stream import ASGIWebsocketState, FrameTooLargeError,
 from hypercorn.typing import ConnectionState as Names
 from wsproto.connection import ConnectionState
 from wsproto.events import CloseConnection, Message, Ping, Pong
+from wsproto.extensions import Extension
 from wsproto.frame_protocol import CloseReason
 from wsproto.handshake import WEBSOCKET_VERSION
 from wsproto.utilities import LocalProtocolError
@@ -31,10 +32,11 @@ from incident_manager.http.deflate import Agreement, agree
 from incident_manager.http.deflate_extension import EXTENSIONS, DeflateExtension, DeflateHandshake
 from incident_manager.http.hypercorn_h2 import GuardedH2
 from incident_manager.http.hypercorn_tcp import GuardedServer
-from incident_manager.http.own_task import OwnTask
+from incident_manager.http.own_task import NURSERY, OwnTask
 from incident_manager.http.pace import Pace
 from incident_manager.http.stream_lane import StreamLane
 from incident_manager.http.transport import guard_of
+from incident_manager.http.websocket_frames import Frames
 from incident_manager.http.websocket_writer import KEY, Lane, WebSocketWriter
 
 __all__ = ["BoundedWebSocket"]
@@ -47,6 +49,24 @@ _SMALL_FRAMES = 1000  # a second, of one WebSocket
 _SMALL = 1024  # bytes; larger parts of a message are bounded by its limit
 
 _ANSWERS = 1.0  # seconds that an application has to answer what came before a mistake
+
+
+class _Accepted:
+    """What is left of a handshake."""
+
+    accepted = True
+    version: bytes | None = None
+
+
+class _NobodyWaits:
+    """An event of Hypercorn's that nothing waits for."""
+
+    async def set(self) -> None:
+        """Nothing."""
+
+
+_ACCEPTED = _Accepted()
+_NOBODY_WAITS = _NobodyWaits()
 
 
 class BoundedWebSocket(WSStream):
@@ -68,13 +88,13 @@ class BoundedWebSocket(WSStream):
     _outstanding: int | None = None
     _over = False
     _last: CloseConnection | None = None
-    _ended: trio.Event
+    _ended: trio.Event | None = None
     _pace: Pace
     _lane: Lane | None = None
     _writer: WebSocketWriter | None = None
     _queue: AppQueue | None = None
     _own: OwnTask | None = None
-    _more = False
+    unread = False
     _agreement: Agreement | None = None
 
     async def handle(self, event: Event) -> None:
@@ -88,14 +108,14 @@ class BoundedWebSocket(WSStream):
 
     async def _handle(self, event: Event) -> None:
         if isinstance(event, Request):
-            self._ended = trio.Event()
             self._pace = Pace(_SMALL_FRAMES)
             if guard_of(self.app).compression:
                 self._agreement = agree(_values(event.headers, EXTENSIONS))
             kept = [_ascii(each) for each in event.headers if each[0].lower() != EXTENSIONS]
             state = Names({**event.state, **self._offer()})
             if (server := self._server()) is not None:
-                self._own = OwnTask(self.task_group, self._read_on)
+                self._own = OwnTask(self.task_group, self, server.read)
+                state[NURSERY] = server.nursery
                 server.application = self._own
                 self.task_group = cast(Any, self._own)
             await super().handle(replace(event, headers=kept, state=state))
@@ -140,21 +160,35 @@ class BoundedWebSocket(WSStream):
         if message is None or message["type"] == "websocket.close":
             await self._say_last()
         if message is None:
-            self._ended.set()
+            if self._ended is not None:
+                self._ended.set()
             guard_of(self.app).pulse.end(self)
             if self._queue is not None:
                 self._queue.close()
         await super().app_send(message)
 
     async def _accept(self, message: Any) -> None:
+        extensions: list[Extension] = []
         if self._agreement is not None:
             extension = DeflateExtension(self._agreement, self.buffer.max_length)
             self.handshake = DeflateHandshake(self.handshake, extension)
+            extensions.append(extension)
         await super()._accept(message)
+        self.connection = cast(Any, Frames(extensions))
+        if self._own is not None:
+            self._forget_handshake()
         if self._writer is not None:
             self._writer.open = self._is_open()
         if message.get("subprotocol") is not None:  # others may not know how to answer
             guard_of(self.app).pulse.begin(self)
+
+    def _forget_handshake(self) -> None:
+        """Drop what a connection does not need that has become a WebSocket for good."""
+        protocol: Any = getattr(self.send, "__self__", None)
+        protocol.connection.h11_connection = None
+        protocol.can_read = _NOBODY_WAITS
+        self.handshake = cast(Any, _ACCEPTED)
+        self.scope.clear()  # type: ignore[attr-defined]
 
     async def _send_wsproto_event(self, event: Any) -> None:
         if self._writer is not None and isinstance(event, CloseConnection):
@@ -186,20 +220,20 @@ class BoundedWebSocket(WSStream):
             await self.app_put({"type": "websocket.disconnect", "code": code})
         await self.send(StreamClosed(stream_id=self.stream_id))
 
-    async def _read_on(self) -> None:
-        """Take what comes next, for an application that asks for it."""
+    async def take(self, data: bytes | None) -> None:
+        """Take what comes next, for an application that asks for it; at the end nothing."""
         server = self._server()
-        if self._more or server is None:
-            await self._handle_events()
-            return
-        data = await server.read()
         if data:
             await self.handle(Data(stream_id=self.stream_id, data=data))
-        else:
+        elif server is not None:
             await server.gone()
 
+    async def go_on(self) -> None:
+        """Take what has come already."""
+        await self._handle_events()
+
     async def _handle_events(self) -> None:
-        self._more = True  # until none is left: it may be cancelled, or the application's turn
+        self.unread = True  # until none is left: it may be cancelled, or the application's turn
         pings: list[Ping] = []
         for number, event in enumerate(self.connection.events()):
             if number % _TURN == _TURN - 1:
@@ -220,7 +254,7 @@ class BoundedWebSocket(WSStream):
                     return
             elif isinstance(event, Ping):
                 pings.append(event)
-        self._more = False
+        self.unread = False
         await self._pong(pings)
 
     async def _pong(self, pings: list[Ping]) -> None:
@@ -248,13 +282,14 @@ class BoundedWebSocket(WSStream):
         has ended, or has not in time; nothing that the client sends now is looked at.
         """
         self._over = True
+        self._ended = trio.Event()
         self._last = CloseConnection(code=code, reason=reason)
-        self.task_group.spawn(self._close_in_time)
+        self.task_group.spawn(self._close_in_time, self._ended)
         await self._tell({"type": "websocket.disconnect", "code": int(code)})
 
-    async def _close_in_time(self) -> None:
+    async def _close_in_time(self, ended: trio.Event) -> None:
         with trio.move_on_after(_ANSWERS):
-            await self._ended.wait()
+            await ended.wait()
         await self._say_last()
 
     async def _say_last(self) -> None:

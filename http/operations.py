@@ -150,9 +150,14 @@ class Operations:
         """Give a subscription a task."""
         self._children.wake(child, body)
 
+    @property
+    def full(self) -> bool:
+        """Whether :meth:`room` would wait."""
+        return self._in_flight >= _IN_FLIGHT
+
     async def room(self) -> None:
         """Wait until there is room for one more query or mutation."""
-        while self._in_flight >= _IN_FLIGHT:
+        while self.full:
             if self._fewer is None:
                 self._fewer = trio.Event()
             await self._fewer.wait()

@@ -1,17 +1,43 @@
 """The application of one WebSocket in the task that reads its connection: it costs no other."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, Protocol
 
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
 from hypercorn.typing import AppWrapper, TaskGroup
 
-__all__ = ["OwnTask"]
+__all__ = ["NURSERY", "OwnTask", "Source", "nursery_of"]
+
+NURSERY: Final = "websocket_nursery"
+"""Where the scope's ``state`` has the nursery of the connection's tasks, which outlasts the
+application.
+"""
 
 Message = dict[str, Any]
 Send = Callable[[Any], Awaitable[None]]
+
+
+class Source(Protocol):
+    """What makes messages of bytes, and puts them."""
+
+    unread: bool
+    """Whether there may be more in what it has taken."""
+
+    async def take(self, data: bytes | None) -> None:
+        """Take bytes: none at the end of the connection. It waits where that was told before."""
+        ...
+
+    async def go_on(self) -> None:
+        """Go on with what it has taken."""
+        ...
+
+
+def nursery_of(scope: Mapping[str, Any]) -> trio.Nursery | None:
+    """The nursery that the server lends; None where it is one that does not."""
+    found = scope.get("state", {}).get(NURSERY)
+    return found if isinstance(found, trio.Nursery) else None
 
 
 class OwnTask:
@@ -21,15 +47,17 @@ class OwnTask:
     connection has it :meth:`run`, and what the client sends is read when the application asks for
     it. Nothing is read ahead of an application that does not ask.
 
-    ``read_on`` takes what comes next and :meth:`put`\\ s what it is for the application, if
-    anything. It waits where there is nothing.
+    What ``read`` gives is for the ``source``, which puts what it is for the application.
     """
 
-    __slots__ = ("_application", "_ended", "_group", "_messages", "_read_on")
+    __slots__ = ("_application", "_ended", "_group", "_messages", "_read", "_source")
 
-    def __init__(self, group: TaskGroup, read_on: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, group: TaskGroup, source: Source, read: Callable[[], Awaitable[bytes | None]]
+    ) -> None:
         self._group = group
-        self._read_on = read_on
+        self._source = source
+        self._read = read
         self._messages: list[Message] = []  # few: no more is read while there are some
         self._application: tuple[AppWrapper, Config, Any, Send] | None = None
         self._ended = False
@@ -60,7 +88,10 @@ class OwnTask:
         if self._messages:
             await trio.lowlevel.checkpoint()
         while not self._messages:
-            await self._read_on()
+            if self._source.unread:
+                await self._source.go_on()
+            else:
+                await self._source.take(await self._read())
         return self._messages.pop(0)
 
     async def run(self) -> None:

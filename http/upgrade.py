@@ -13,11 +13,12 @@ from incident_manager.http.gateway import Gateway, Phase
 from incident_manager.http.hosts import is_rebound
 from incident_manager.http.origins import is_stranger
 from incident_manager.http.outbox import Outbox
+from incident_manager.http.own_task import nursery_of
 from incident_manager.http.protocol import SUBPROTOCOL
 from incident_manager.http.rates import RateLimited
 from incident_manager.http.security_headers import EVERYWHERE
 from incident_manager.http.websocket_writer import writer_of
-from incident_manager.supervision import SupervisorStopped
+from incident_manager.supervision import Child, SupervisorStopped
 
 __all__ = ["PATHS", "peer_of", "websocket"]
 
@@ -98,44 +99,65 @@ async def _serve(
     system = gateway.running()
     gateway.serial += 1
     async with system.connections.adopt(f"c{gateway.serial}", "connection") as child:
-        ended = False
-        try:
-            async with trio.open_nursery() as nursery:
-                limit = gateway.settings.limits.outbox_bytes
-                writer = writer_of(scope) or AsgiWriter(send, nursery.start_soon)
-                outbox = Outbox(
-                    writer,
-                    send,
-                    nursery.start_soon,
-                    limit,
-                    gateway.counters,
-                    system.hub.latency,
-                )
-                connection = Connection(
-                    gateway,
-                    child,
-                    outbox,
-                    agreed=agreed,
-                    peer=peer_of(scope.get("client")),
-                    host=_host(scope),
-                    credentials=of_headers(scope.get("headers", ())),
-                )
-                gateway.connections.add(connection)
-                gateway.counters.connections += 1
-                began = trio.current_time()
-                # It counts from here on: while it is being accepted others knock too.
-                subprotocol = SUBPROTOCOL if agreed else None
-                try:
-                    await send({"type": "websocket.accept", "subprotocol": subprotocol})
-                    await connection.run(receive)
-                finally:
-                    gateway.counters.lives.observe(trio.current_time() - began)
-                    gateway.connections.discard(connection)
-                    nursery.cancel_scope.cancel()
-                    ended = outbox.ended
-        finally:
-            if not ended:
-                await _farewell(gateway, send)
+        lent = nursery_of(scope)
+        if lent is not None:
+            await _converse(gateway, child, lent, scope, receive, send, agreed=agreed)
+            return
+        async with trio.open_nursery() as nursery:
+            await _converse(gateway, child, nursery, scope, receive, send, agreed=agreed)
+            nursery.cancel_scope.cancel()
+
+
+async def _converse(
+    gateway: Gateway,
+    child: Child,
+    nursery: trio.Nursery,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    *,
+    agreed: bool,
+) -> None:
+    connection, outbox = _opened(gateway, child, nursery, scope, send, agreed=agreed)
+    gateway.connections.add(connection)
+    gateway.counters.connections += 1
+    began = trio.current_time()
+    # It counts from here on: while it is being accepted others knock too.
+    subprotocol = SUBPROTOCOL if agreed else None
+    try:
+        await send({"type": "websocket.accept", "subprotocol": subprotocol})
+        await connection.run(receive)
+    finally:
+        gateway.counters.lives.observe(trio.current_time() - began)
+        gateway.connections.discard(connection)
+        if not outbox.ended:
+            await _farewell(gateway, send)
+
+
+def _opened(
+    gateway: Gateway,
+    child: Child,
+    nursery: trio.Nursery,
+    scope: Scope,
+    send: Send,
+    *,
+    agreed: bool,
+) -> tuple[Connection, Outbox]:
+    latency = gateway.running().hub.latency
+    limit = gateway.settings.limits.outbox_bytes
+    writer = writer_of(scope) or AsgiWriter(send, nursery.start_soon)
+    outbox = Outbox(writer, send, nursery.start_soon, limit, gateway.counters, latency)
+    connection = Connection(
+        gateway,
+        child,
+        outbox,
+        nursery,
+        agreed=agreed,
+        peer=peer_of(scope.get("client")),
+        host=_host(scope),
+        credentials=of_headers(scope.get("headers", ())),
+    )
+    return connection, outbox
 
 
 async def _farewell(gateway: Gateway, send: Send) -> None:

@@ -49,6 +49,7 @@ class DynamicSupervisor:
         parent: the node over it; None: the tree's root.
         tree: where it shows, if ``parent`` does not say; a new one by default.
         shutdown: seconds between asking the children to stop and cancelling them.
+        nursery: where its tasks run; one of its own by default. It must outlast the supervisor.
 
     Raises:
         ValueError: the id is wrong, or None without a parent.
@@ -58,6 +59,7 @@ class DynamicSupervisor:
         "_brood",
         "_failed",
         "_given",
+        "_lent",
         "_manager",
         "_node",
         "_nursery",
@@ -79,6 +81,7 @@ class DynamicSupervisor:
         parent: Node | None = None,
         tree: Tree | None = None,
         shutdown: float = 5.0,
+        nursery: trio.Nursery | None = None,
     ) -> None:
         if id is not None:
             check_name(id)
@@ -91,6 +94,7 @@ class DynamicSupervisor:
         self.shutdown = shutdown
         self._parent = parent
         self._tree = tree
+        self._lent = nursery
         self._node: Node | None = None
         self._nursery: trio.Nursery | None = None
         self._manager: AbstractAsyncContextManager[trio.Nursery] | None = None
@@ -142,9 +146,10 @@ class DynamicSupervisor:
         """
         self._refuse_second()
         node = self._place()
-        manager = trio.open_nursery()
-        self._nursery = await manager.__aenter__()
-        self._manager = manager
+        self._nursery = self._lent
+        if self._nursery is None:
+            self._manager = trio.open_nursery()
+            self._nursery = await self._manager.__aenter__()
         self._node = node
         self._open = True
         self._started = self._failed = 0
@@ -167,7 +172,11 @@ class DynamicSupervisor:
         except BaseException as stop:  # noqa: BLE001 - handed to the nursery, which raises it
             # Cancelled while it stopped: neither that nor what the block raised may be lost.
             raised = stop if error is None else BaseExceptionGroup("failed", [error, stop])
-        assert self._manager is not None  # noqa: S101 - set by __aenter__
+        if self._manager is None:  # the nursery was lent
+            self._close()
+            if raised is not None and raised is not error:
+                raise raised
+            return False
         wrapped: BaseException | None = None
         caught: bool | None = False
         try:

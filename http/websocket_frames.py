@@ -1,0 +1,63 @@
+"""The frames of one WebSocket, by wsproto, of which nothing is kept while nothing is half-way."""
+
+from collections.abc import Iterator, Sequence
+
+from wsproto.connection import Connection, ConnectionState, ConnectionType
+from wsproto.events import Event
+from wsproto.extensions import Extension
+
+__all__ = ["Frames"]
+
+
+class Frames:
+    """The server's side of a WebSocket that is open: what wsproto's ``Connection`` is to its user.
+
+    That has decoders, buffers and a generator, three kilobytes of them. Between two messages they
+    hold nothing: they are dropped then, and made again for the next.
+    """
+
+    __slots__ = ("_connection", "_extensions")
+
+    def __init__(self, extensions: Sequence[Extension] = ()) -> None:
+        self._extensions = extensions
+        self._connection: Connection | None = None
+
+    @property
+    def state(self) -> ConnectionState:
+        """How far the closing handshake is."""
+        return ConnectionState.OPEN if self._connection is None else self._connection.state
+
+    def send(self, event: Event) -> bytes:
+        """The bytes of an event; LocalProtocolError where it may not be sent."""
+        data = self._made().send(event)
+        self._drop()
+        return data
+
+    def receive_data(self, data: bytes | None) -> None:
+        """Take what has come, which :meth:`events` tells of."""
+        self._made().receive_data(data)
+
+    def events(self) -> Iterator[Event]:
+        """What has come since it was asked last."""
+        yield from self._made().events()
+        self._drop()
+
+    def _made(self) -> Connection:
+        if self._connection is None:
+            self._connection = Connection(ConnectionType.SERVER, list(self._extensions))
+        return self._connection
+
+    def _drop(self) -> None:
+        """Keep nothing, if nothing is half-way."""
+        made = self._connection
+        if made is None or made.state is not ConnectionState.OPEN or made._events:
+            return
+        frames = made._proto
+        decoder = frames._frame_decoder
+        if not (
+            len(decoder.buffer)
+            or decoder.header is not None
+            or frames._message_decoder.opcode is not None
+            or frames._outbound_opcode is not None
+        ):
+            self._connection = None
