@@ -139,7 +139,7 @@ LIMITS: Final[Mapping[str, tuple[str, Limit]]] = {
 
 
 @cache
-def _limits_of(kind: type[Command]) -> tuple[tuple[str, str, Limit], ...]:
+def _limits_of(kind: type) -> tuple[tuple[str, str, Limit], ...]:
     """Attribute, name and limit of what commands of a class bring, in the order of the table."""
     own = fields_dict(kind)
     return tuple((each, *limit) for each, limit in LIMITS.items() if each in own)
@@ -147,7 +147,8 @@ def _limits_of(kind: type[Command]) -> tuple[tuple[str, str, Limit], ...]:
 
 def check(command: Command) -> None:
     """Raise :class:`Refused` with BAD_USER_INPUT and the field if something is too large."""
-    for attribute, name, limit in _limits_of(type(command)):
+    kind: type = type(command)
+    for attribute, name, limit in _limits_of(kind):
         value = getattr(command, attribute)
         if value is not None:
             limit(name, value)

@@ -226,6 +226,10 @@ class Journal(View, Protocol):
         """Prove that the journal can be written now, or raise :class:`JournalUnavailable`."""
         ...
 
+    async def tidy(self) -> None:
+        """Do the work that appends have put off; they go on meanwhile, and need none of it."""
+        ...
+
 
 OpenJournal = AbstractAsyncContextManager[Journal]
 """What ``open_journal`` gives: the journal is open inside the block and released after it."""

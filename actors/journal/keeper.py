@@ -7,41 +7,25 @@ outlives a crash: reads wait until the journal is open again, writes are refused
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import TypeVar
 
 import trio
 from attrs import frozen
 
-from incident_manager.actors.audit import AuditEntry, Refusals
+from incident_manager.actors.audit import Refusals
 from incident_manager.actors.histogram import Histogram
 from incident_manager.actors.journal.base import (
     Append,
     Bounds,
-    Chunk,
     Journal,
     JournalError,
     JournalUnavailable,
-    Loaded,
-    Needs,
     OpenJournal,
 )
-from incident_manager.actors.journal.reads import (
-    AlertPage,
-    AlertQuery,
-    AuditPage,
-    AuditQuery,
-    CommentPage,
-    IncidentPage,
-    IncidentQuery,
-    SearchQuery,
-    Stats,
-    TimelinePage,
-)
+from incident_manager.actors.journal.lent import Lent
 from incident_manager.actors.journal.shared import Shared
-from incident_manager.actors.model import Alert, Incident, Micros, Record
-from incident_manager.actors.selectors import Selectors
+from incident_manager.actors.model import Micros, Record
 from incident_manager.actors.vocabulary import IncidentState, Severity
 from incident_manager.supervision import Child
 
@@ -49,7 +33,7 @@ __all__ = ["Keeper", "Retention"]
 
 _log = logging.getLogger(__name__)
 _TRIM_STEP = 1_000
-_T = TypeVar("_T")
+_UNTIDY = 256  # events appended, after which there is something to tidy up: some 20 MB of a WAL
 
 
 @frozen
@@ -63,7 +47,7 @@ class Retention:
     audit_days: float = 365.0
 
 
-class Keeper:
+class Keeper(Lent):
     """The handle of the journal actor, and the port through which everybody uses the journal.
 
     ``append_seconds`` are the times of the transactions, ``entered`` how often an incident has come
@@ -80,16 +64,17 @@ class Keeper:
         clock: Callable[[], Micros],
         interval: float = 5.0,
     ) -> None:
+        super().__init__()
         self._opener = opener
         self._retention = retention
         self._clock = clock
         self._interval = interval
-        self._journal: Journal | None = None
-        self._opened = trio.Event()
         self._failure: str | None = None
         self._epoch: str | None = None
         self._head = 0
         self._appends = 0
+        self._untidied = 0
+        self._untidy = trio.Event()
         self._records = 0
         self.append_seconds = Histogram()
         self.entered: Counter[tuple[Severity, IncidentState]] = Counter()
@@ -107,18 +92,31 @@ class Keeper:
             self._check_same(bounds)
             self.shared.forget()
             self.shared.bounds = bounds
-            self._journal = journal
-            self._opened.set()
+            self._lend(journal)
             try:
                 task_status.started()
                 while True:
                     await self._keep_house(journal)
-                    await trio.sleep(self._interval)
+                    await self._wait(journal)
             finally:
                 with trio.CancelScope(shield=True), suppress(JournalUnavailable):
                     await self._note_refusals(journal)
-                self._journal = None
-                self._opened = trio.Event()
+                self._take_back()
+
+    async def _wait(self, journal: Journal) -> None:
+        """Wait for the next round; tidy up meanwhile whenever enough has come together."""
+        until = trio.current_time() + self._interval
+        while True:
+            with trio.move_on_at(until) as waited:
+                await self._untidy.wait()
+            if waited.cancelled_caught:
+                return
+            self._untidy = trio.Event()
+            self._untidied = 0
+            try:
+                await journal.tidy()
+            except JournalUnavailable as failure:
+                self._failed(failure)
 
     def _check_same(self, bounds: Bounds) -> None:
         """A journal that was opened again must hold what was read and acknowledged before."""
@@ -181,33 +179,12 @@ class Keeper:
             "failure": self.failure,
         }
 
-    @property
-    def location(self) -> str:
-        """Where the data lies."""
-        return "" if self._journal is None else self._journal.location
-
-    async def _read(self, read: Callable[[Journal], Awaitable[_T]]) -> _T:
-        """Read from the open journal, and again from the next if it is closed meanwhile."""
-        while True:
-            while self._journal is None:
-                await self._opened.wait()
-            journal = self._journal
-            try:
-                return await read(journal)
-            except JournalUnavailable:
-                if self._journal is journal:
-                    raise
-
     async def bounds(self) -> Bounds:
         """As the port says; waits while the journal is not open."""
         turn = self.shared.turn
         bounds = await self._read(lambda journal: journal.bounds())
         self.shared.learn(bounds, turn)
         return bounds
-
-    async def load(self, needs: Needs, now: Micros, since: Micros) -> Loaded:
-        """As the port says; refused while the journal is not open."""
-        return await self._writable().load(needs, now, since)
 
     async def append(self, batch: Append) -> None:
         """As the port says; refused while the journal is not open."""
@@ -226,6 +203,9 @@ class Keeper:
         self._head = batch.expected_head + len(batch.records)
         self._appends += 1
         self._records += len(batch.records)
+        self._untidied += len(batch.records)
+        if self._untidied >= _UNTIDY:
+            self._untidy.set()
         self._count(batch.records)
 
     def _count(self, records: Iterable[Record]) -> None:
@@ -236,104 +216,9 @@ class Keeper:
             if alert is not None and alert.deduplicated:
                 self.joined += 1
 
-    def _writable(self) -> Journal:
-        if self._journal is None:
-            raise JournalUnavailable("The journal is restarting.", written=False)
-        return self._journal
-
-    async def secret(self) -> bytes:
-        """As the port says; waits while the journal is not open."""
-        return await self._read(lambda journal: journal.secret())
-
-    async def read_bearing(self, labels: Selectors, offset: int, limit: int) -> Chunk:
-        """As the port says; waits while the journal is not open."""
-        return await self._read(lambda journal: journal.read_bearing(labels, offset, limit))
-
-    async def alerts_by_id(self, ids: Iterable[str]) -> Mapping[str, Alert]:
-        """As the port says; waits while the journal is not open."""
-        wanted = tuple(ids)  # a read that is repeated needs them again
-        return await self._read(lambda journal: journal.alerts_by_id(wanted))
-
-    async def read_after(self, offset: int, limit: int) -> Chunk:
-        """As the port says; waits while the journal is not open."""
-        return await self._read(lambda journal: journal.read_after(offset, limit))
-
-    async def incident(self, incident_id: str) -> Incident | None:
-        """As the port says; waits while the journal is not open."""
-        return await self._read(lambda journal: journal.incident(incident_id))
-
-    async def incidents(self, query: IncidentQuery) -> IncidentPage:
-        """As the port says; waits while the journal is not open."""
-        return await self._read(lambda journal: journal.incidents(query))
-
-    async def search(self, query: SearchQuery) -> IncidentPage:
-        """As the port says; waits while the journal is not open."""
-        return await self._read(lambda journal: journal.search(query))
-
-    async def stats(self, query: IncidentQuery) -> Stats:
-        """As the port says; waits while the journal is not open."""
-        return await self._read(lambda journal: journal.stats(query))
-
-    async def alert(self, alert_id: str) -> Alert | None:
-        """As the port says; waits while the journal is not open."""
-        return await self._read(lambda journal: journal.alert(alert_id))
-
-    async def alerts(self, query: AlertQuery) -> AlertPage:
-        """As the port says; waits while the journal is not open."""
-        return await self._read(lambda journal: journal.alerts(query))
-
-    async def incidents_by_id(self, ids: Iterable[str]) -> Mapping[str, Incident]:
-        """As the port says; waits while the journal is not open."""
-        wanted = tuple(ids)  # a read that is repeated needs them again
-        return await self._read(lambda journal: journal.incidents_by_id(wanted))
-
-    async def related(
-        self, ids: Iterable[str], first: int, labels: Mapping[str, str] | None = None
-    ) -> Mapping[str, tuple[Incident, ...]]:
-        """As the port says; waits while the journal is not open."""
-        wanted = tuple(ids)  # a read that is repeated needs them again
-        return await self._read(lambda journal: journal.related(wanted, first, labels))
-
-    async def alerts_of(
-        self, ids: Iterable[str], first: int, labels: Mapping[str, str] | None = None
-    ) -> Mapping[str, tuple[Alert, ...]]:
-        """As the port says; waits while the journal is not open."""
-        wanted = tuple(ids)  # a read that is repeated needs them again
-        return await self._read(lambda journal: journal.alerts_of(wanted, first, labels))
-
-    async def comments_of(
-        self, ids: Iterable[str], first: int, after: str | None = None
-    ) -> Mapping[str, CommentPage]:
-        """As the port says; waits while the journal is not open."""
-        wanted = tuple(ids)  # a read that is repeated needs them again
-        return await self._read(lambda journal: journal.comments_of(wanted, first, after))
-
-    async def timeline_of(
-        self, ids: Iterable[str], first: int, after: str | None = None
-    ) -> Mapping[str, TimelinePage]:
-        """As the port says; waits while the journal is not open."""
-        wanted = tuple(ids)  # a read that is repeated needs them again
-        return await self._read(lambda journal: journal.timeline_of(wanted, first, after))
-
     async def trim(self, *, keep: int, before: Micros, limit: int) -> int:
         """As the port says; waits while the journal is not open."""
         gone = await self._read(lambda journal: journal.trim(keep=keep, before=before, limit=limit))
         if gone:
             self.shared.forget()
         return gone
-
-    async def audit(self, query: AuditQuery) -> AuditPage:
-        """As the port says; waits while the journal is not open."""
-        return await self._read(lambda journal: journal.audit(query))
-
-    async def note(self, entries: tuple[AuditEntry, ...]) -> None:
-        """As the port says; refused while the journal is not open."""
-        await self._writable().note(entries)
-
-    async def trim_audit(self, *, before: Micros, limit: int) -> int:
-        """As the port says; waits while the journal is not open."""
-        return await self._read(lambda journal: journal.trim_audit(before=before, limit=limit))
-
-    async def probe(self) -> None:
-        """As the port says; refused while the journal is not open."""
-        await self._writable().probe()

@@ -219,6 +219,10 @@ class MemoryJournal:
         """See the port: memory can be written while the journal is open."""
         await self._open()
 
+    async def tidy(self) -> None:
+        """See the port: nothing is put off."""
+        await self._open()
+
     async def _open(self) -> MemoryStore:
         await trio.lowlevel.checkpoint()
         if self._closed:

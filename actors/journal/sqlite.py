@@ -18,6 +18,7 @@ from incident_manager.actors.audit import AuditEntry
 from incident_manager.actors.journal import (
     sqlite_audit,
     sqlite_beside,
+    sqlite_file,
     sqlite_read,
     sqlite_redact,
     sqlite_write,
@@ -45,7 +46,11 @@ from incident_manager.actors.journal.reads import (
     TimelinePage,
 )
 from incident_manager.actors.journal.rules import check_batch, check_read
-from incident_manager.actors.journal.sqlite_errors import read_transaction, write_transaction
+from incident_manager.actors.journal.sqlite_errors import (
+    read_transaction,
+    translated,
+    write_transaction,
+)
 from incident_manager.actors.journal.sqlite_interrupt import interruptible
 from incident_manager.actors.journal.sqlite_open import open_file
 from incident_manager.actors.journal.sqlite_schema import MIGRATIONS, Migrations
@@ -74,6 +79,7 @@ class SqliteJournal:
         backup: Path | None,
         writer: sqlite3.Connection,
         readers: Sequence[sqlite3.Connection],
+        aside: sqlite3.Connection,
     ) -> None:
         self.backup = backup
         """The copy of the older file, if opening has migrated it."""
@@ -83,6 +89,8 @@ class SqliteJournal:
         self._idle = list(readers)
         self._write_limit = trio.CapacityLimiter(1)
         self._read_limit = trio.CapacityLimiter(len(readers))
+        self._aside = aside
+        self._aside_limit = trio.CapacityLimiter(1)
         self._closed = False
         self._loaded_at: Micros = 0
         self._scrub_due = sqlite_redact.scrub_due(writer)
@@ -258,6 +266,22 @@ class SqliteJournal:
 
         await self._write(work)
 
+    async def tidy(self) -> None:
+        """See the port: a checkpoint. Commits do not make any (but for one that finds a WAL of
+        80 MB), as they would be late by all that it writes.
+
+        Most is copied beside them. What they have added meanwhile is little: it is copied in
+        between two of them, so that the WAL is empty for once and begins anew.
+        """
+
+        def copy(connection: sqlite3.Connection) -> None:
+            with translated(self._where):
+                sqlite_file.checkpoint(connection)
+
+        self._check_open()
+        await trio.to_thread.run_sync(copy, self._aside, limiter=self._aside_limit)
+        await self._write(copy)
+
     def _scrub(self, connection: sqlite3.Connection) -> None:
         """The change stands already: what fails here, or must wait, is tried with each probe."""
         self._scrub_due = True
@@ -287,7 +311,8 @@ class SqliteJournal:
     async def _drain(self) -> None:
         """Refuse what comes from now on, and wait for what came before: limiters are fair."""
         self._closed = True
-        for limit in (self._write_limit, *[self._read_limit] * len(self._readers)):
+        readers = [self._read_limit] * len(self._readers)
+        for limit in (self._write_limit, self._aside_limit, *readers):
             await limit.acquire_on_behalf_of(object())
 
 
@@ -310,7 +335,7 @@ async def open_sqlite(
     """
     # A thread that has begun ends: cancellation cannot part it from what it has opened.
     opened = await trio.to_thread.run_sync(open_file, path, readers, busy_timeout, migrations)
-    journal = SqliteJournal(opened.path, opened.backup, opened.writer, opened.readers)
+    journal = SqliteJournal(opened.path, opened.backup, opened.writer, opened.readers, opened.aside)
     try:
         if opened.backup is not None:
             logger.info("journal migrated", journal=journal.location, backup=str(opened.backup))

@@ -12,7 +12,17 @@ from incident_manager.actors.journal.sqlite_errors import translated, write_tran
 from incident_manager.actors.journal.sqlite_schema import APPLICATION_ID, Migrations
 from incident_manager.actors.journal.words import mark, words
 
-__all__ = ["clean", "connect", "create", "free_name", "look", "migrate", "put", "version"]
+__all__ = [
+    "checkpoint",
+    "clean",
+    "connect",
+    "create",
+    "free_name",
+    "look",
+    "migrate",
+    "put",
+    "version",
+]
 
 
 def connect(
@@ -37,7 +47,7 @@ def connect(
             "temp_store = MEMORY",
             "secure_delete = ON",  # what is deleted is overwritten, not only unlinked
             f"cache_size = {-4096 if query_only else -16384}",  # KiB
-            "wal_autocheckpoint = 2000",  # pages: about 8 MB between two checkpoints
+            "wal_autocheckpoint = 20000",  # pages (80 MB): where nobody makes a checkpoint before
             "journal_size_limit = 67108864",  # bytes of the WAL kept after a burst
             f"query_only = {query_only:d}",
         ):
@@ -48,6 +58,15 @@ def connect(
         connection.close()
         raise
     return connection
+
+
+def checkpoint(connection: sqlite3.Connection) -> None:
+    """Copy what the WAL has into the file, as far as nobody still reads what was there before.
+
+    Nobody waits for it, and it waits for nobody (SQLite, "Write-Ahead Logging", PASSIVE). Where it
+    has copied all, the next commit begins the WAL anew.
+    """
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").close()
 
 
 def version(path: Path) -> int:

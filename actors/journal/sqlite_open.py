@@ -24,6 +24,8 @@ class Opened:
     backup: Path | None
     writer: sqlite3.Connection
     readers: tuple[sqlite3.Connection, ...]
+    aside: sqlite3.Connection
+    """For what is done beside the writer, and must not take a reader away."""
     resources: ExitStack
 
 
@@ -47,7 +49,8 @@ def open_file(
         writer = connect(query_only=False)
         sqlite_read.read_bounds(writer)
         pool = tuple(connect(query_only=True) for _ in range(readers))
-        return Opened(path, backup, writer, pool, stack.pop_all())
+        aside = connect(query_only=True)
+        return Opened(path, backup, writer, pool, aside, stack.pop_all())
 
 
 def _prepare(path: Path, migrations: Migrations) -> Path | None:

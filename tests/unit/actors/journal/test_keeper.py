@@ -109,6 +109,7 @@ WRITES: dict[str, Callable[[Journal], Awaitable[object]]] = {
     "append": lambda j: j.append(Append(0, HISTORY[:1])),
     "note": lambda j: j.note(()),
     "probe": lambda j: j.probe(),
+    "tidy": lambda j: j.tidy(),
 }
 
 
@@ -368,3 +369,40 @@ async def test_what_is_no_refusal_is_a_crash(mock_clock: MockClock) -> None:
 
 def test_the_defaults_are_thirty_days_and_a_million() -> None:
     assert Retention() == Retention(days=30.0, events=1_000_000, audit_days=365.0)
+
+
+async def test_what_appends_put_off_is_done_beside_them(
+    mock_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper_module, "_UNTIDY", 4)
+    async with open_house(mock_clock) as house:
+        await write(house.keeper, *HISTORY[:3])
+        await wait_all_tasks_blocked()
+        assert "tidy" not in house.faults.calls
+        gate = house.faults.gate("before", "tidy")
+        await write(house.keeper, *HISTORY[3:5])
+        await gate.reached.wait()
+        await write(house.keeper, *HISTORY[5:7])  # it waits for nothing
+        gate.opened.set()
+        await wait_all_tasks_blocked()
+        assert house.faults.calls.count("tidy") == 1
+        await write(house.keeper, *HISTORY[7:9])
+        await wait_all_tasks_blocked()
+        assert house.faults.calls.count("tidy") == 2
+        probes = house.faults.calls.count("probe")
+        await house.an_interval_later()
+        assert house.faults.calls.count("probe") == probes + 1
+
+
+async def test_a_journal_that_cannot_tidy_up_says_so_until_it_can(
+    mock_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper_module, "_UNTIDY", 1)
+    async with open_house(mock_clock) as house:
+        house.faults.add("before", "tidy", refusing())
+        await write(house.keeper, *HISTORY[:1])
+        await wait_all_tasks_blocked()
+        assert house.keeper.failure == "The disk is full."
+        await write(house.keeper, *HISTORY[1:2])
+        await wait_all_tasks_blocked()
+        assert house.keeper.failure is None

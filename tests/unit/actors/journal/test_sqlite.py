@@ -157,6 +157,28 @@ class TestFile:
             assert (await journal.bounds()).head == 50
 
 
+class TestTidy:
+    async def test_the_log_begins_anew_and_readers_are_not_disturbed(self, path: Path) -> None:
+        log = Path(f"{path}-wal")
+        async with open_sqlite(path) as journal:
+            await write(journal, *make_history(10))
+            grown = log.stat().st_size
+            main = path.stat().st_size
+            await journal.tidy()
+            assert path.stat().st_size > main
+            await write(journal, make_record(11, make_incident(11)))
+            assert log.stat().st_size == grown
+            assert (await journal.bounds()).head == 11
+        async with open_sqlite(path) as journal:
+            assert (await journal.bounds()).head == 11
+
+    async def test_commits_make_none_of_their_own(self, path: Path) -> None:
+        async with open_sqlite(path) as journal:
+            main = path.stat().st_size
+            await write(journal, *make_history(10))
+            assert path.stat().st_size == main
+
+
 class TestVersions:
     async def test_a_newer_file_is_refused_untouched(self, path: Path) -> None:
         async with open_sqlite(path, migrations=NEXT):
