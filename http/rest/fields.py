@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from attrs import define, field, fields_dict
 from graphql import GraphQLError
@@ -151,17 +151,16 @@ class Fields:
 
 
 @cache
-def _names(kind: type[Command]) -> tuple[str, ...]:
+def _names(kind: type) -> tuple[str, ...]:
     return tuple(fields_dict(kind))
 
 
 def changed(command: C, values: Mapping[str, Any]) -> C:
     """A command with other values, as ``attrs.evolve`` makes it: alerts come by the hundred."""
-    return type(command)(
-        **{
-            name: values[name] if name in values else getattr(command, name)
-            for name in _names(type(command))
-        }
+    kind: type[C] = type(command)
+    names = _names(cast(type, kind))
+    return kind(
+        **{name: values[name] if name in values else getattr(command, name) for name in names}
     )
 
 
