@@ -71,10 +71,12 @@ bench: $(STAMP) ## measure the server (ARGS=--quick)
 
 SOAK_MINUTES ?= 30
 KILL_ROUNDS ?= 100
+CONSOLE_MINUTES ?= 30
 
-soak: $(STAMP) ## half an hour of bad clients (SOAK_MINUTES=30), then kill -9 (KILL_ROUNDS=100)
+soak: $(STAMP) ## half an hour of bad clients (SOAK_MINUTES=30), kill -9 (KILL_ROUNDS=100), the console (CONSOLE_MINUTES=30)
 	$(BIN)/python tests/load/soak.py --minutes $(SOAK_MINUTES) $(ARGS)
 	$(if $(filter-out 0,$(KILL_ROUNDS)),LIM_TEST_KILL_ROUNDS=$(KILL_ROUNDS) $(BIN)/python -m pytest -q tests/system/test_kill.py)
+	$(if $(filter-out 0,$(CONSOLE_MINUTES)),$(BIN)/python tests/load/console_soak.py --minutes $(CONSOLE_MINUTES))
 
 abuse: $(STAMP) ## what abuses of HTTP/2 cost, in three minutes (ARGS=--write)
 	$(BIN)/python tests/load/abuse.py $(ARGS)
