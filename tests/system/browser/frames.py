@@ -6,7 +6,7 @@ from typing import Any, Final
 from attrs import frozen
 from playwright.sync_api import CDPSession, Page
 
-__all__ = ["Frames", "Held", "held", "read_frames", "record_frames"]
+__all__ = ["Frames", "Held", "forget_frames", "held", "read_frames", "record_frames"]
 
 LONG: Final = 50.0
 """Milliseconds from which on a frame is felt (the W3C's Long Tasks)."""
@@ -63,8 +63,13 @@ def record_frames(page: Page) -> None:
     page.evaluate(_RECORD)
 
 
+def forget_frames(page: Page) -> None:
+    """Leave out the frames until now."""
+    page.evaluate(_TAKE)
+
+
 def read_frames(page: Page) -> Frames:
-    """The frames since :func:`record_frames`, or since this was last asked."""
+    """The frames since :func:`record_frames`, or since this (or to forget) was last asked."""
     return Frames.of(page.evaluate(_TAKE))
 
 

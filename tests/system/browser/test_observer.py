@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
@@ -98,6 +99,49 @@ async def test_it_is_for_an_admin(tmp_path: Path, browser: Stage) -> None:
 
     async with run(tmp_path, auth__jwt_secret=SECRET) as server:
         # a browser reports each answer of 401 and 403 by itself
+        await browser.play(scene, f"{server.place.http}/debug/actors", upset=True)
+
+
+async def test_connections_are_found_by_peer_or_principal_and_paged(
+    tmp_path: Path, browser: Stage
+) -> None:
+    def token(name: str, role: Role = Role.VIEWER) -> dict[str, str]:
+        settings = Settings(auth=AuthSettings(jwt_secret=SECRET))
+        return {"Authorization": f"Bearer {issue_token(settings, role, name, 600.0)}"}
+
+    def scene(tab: Tab) -> None:
+        page = tab.page
+        connections = (
+            page.locator("tbody tr")
+            .filter(has_text="connection")
+            .filter(has_not_text="connections")
+        )
+        page.get_by_label("Token").fill(token("olga", Role.ADMIN)["Authorization"])
+        page.keyboard.press("Enter")
+        where = page.locator("#where")
+        expect(where).to_have_text("connections 1 to 50 of 60")
+        page.get_by_role("button", name="Later").click()
+        expect(where).to_have_text("connections 51 to 60 of 60")
+        page.get_by_label("Principal").fill("eve")
+        page.keyboard.press("Enter")
+        expect(connections).to_have_count(2)
+        expect(connections.first).to_contain_text("eve")
+        expect(page.locator("#pages")).to_be_hidden()
+        page.get_by_label("Principal").fill("")
+        page.get_by_label("Peer").fill("127.0.0.1")
+        page.keyboard.press("Enter")
+        expect(where).to_have_text("connections 1 to 50 of 60")
+        page.get_by_label("Peer").fill("10.1.1.1")
+        page.keyboard.press("Enter")
+        expect(page.locator("tbody")).to_contain_text("No connection is like that.")
+        page.get_by_role("button", name="All").click()
+        expect(row(page, "registry")).to_be_visible()
+        expect(where).to_have_text("connections 1 to 50 of 60")
+
+    async with run(tmp_path, auth__jwt_secret=SECRET) as server, AsyncExitStack() as clients:
+        for name in ["ann"] * 58 + ["eve"] * 2:
+            await clients.enter_async_context(opened(server.place.ws, payload=token(name)))
+        # a browser reports the answer of 401 by itself
         await browser.play(scene, f"{server.place.http}/debug/actors", upset=True)
 
 
