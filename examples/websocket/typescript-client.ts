@@ -265,6 +265,7 @@ const client: Client = createClient({
   connectionParams: () => (token ? { Authorization: `Bearer ${token}` } : {}),
   connectionAckWaitTimeout: 10_000,
   keepAlive: PING_EVERY,
+  lazyCloseTimeout: 1_000, // so that it stays connected between the first query and the streams
   retryAttempts: Infinity,
   retryWait: () => sleep(wait),
   // Asked about all that graphql-ws does not take for fatal by itself, such as 4400.

@@ -304,6 +304,8 @@ async def test_it_ends_well_on_a_signal(
         await follower.says("following")
         assert await follower.stop(number) == 0
         await follower.says("stopped")
+        # One connection was enough, from the first question to the end.
+        assert "disconnected" not in {said(entry) for entry in follower.log}
 
 
 async def test_it_ends_well_where_there_is_no_server(command: Sequence[str]) -> None:
