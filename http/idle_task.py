@@ -14,7 +14,7 @@ class Held(Event):
 
 
 class _Group(Protocol):
-    def spawn(self, func: Callable[..., Any], *args: Any) -> object:
+    def spawn(self, func: Callable[..., Any], /, *args: Any) -> object:
         """Run a task."""
 
 

@@ -11,9 +11,11 @@ class Named(Protocol):
 
     def get(self, key: str, /) -> str | None:
         """The first value of that name."""
+        ...
 
     def __contains__(self, key: str, /) -> bool:
         """Whether there is one."""
+        ...
 
 
 class Lines:

@@ -65,6 +65,12 @@ _RELIED_ON: Final = (
     "hypercorn.protocol.h11:H11WSConnection",
     "hypercorn.protocol.h11:H11Protocol._create_stream",
     "hypercorn.protocol.h11:H11Protocol._send_error_response",
+    "hypercorn.protocol.h11:H11Protocol._handle_events",
+    "hypercorn.protocol.h11:H11Protocol._maybe_recycle",
+    "hypercorn.protocol.h11:H11Protocol.stream_send",
+    "hypercorn.protocol.h11:STREAM_ID",
+    "hypercorn.protocol.http_stream:HTTPStream.handle",
+    "hypercorn.events:Updated",
 )
 """What of Hypercorn 0.18 the parts replace, override or call."""
 

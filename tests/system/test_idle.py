@@ -23,6 +23,9 @@ REFUSED = {
 }
 IDLE = {
     "answered": b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "answered at once": (
+        b"POST /v1/alerts HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+    ),
     "answered twice": b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2,
     "half a preface": PREFACE[:18],
     "no streams": PREFACE + SETTINGS,

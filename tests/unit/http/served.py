@@ -134,15 +134,15 @@ def asked(
     method: str = "GET",
     path: str = "/health",
     body: bytes = b"",
-    client: tuple[str, int] | None = ("192.0.2.7", 50_000),
-    **headers: str,
+    headers: Mapping[str, str] | None = None,
 ) -> Exchange:
-    """A request, as its view sees it. Underscores in the names of headers are hyphens."""
+    """A request, as its view sees it."""
 
     async def read() -> bytes:
         return body
 
-    lines = [(name.replace("_", "-").encode(), text.encode()) for name, text in headers.items()]
+    lines = [(name.encode(), text.encode()) for name, text in (headers or {}).items()]
+    client = ("192.0.2.7", 50_000)
     scope = {"method": method, "path": path, "scheme": "http", "headers": lines, "client": client}
     return Exchange.of(gateway, scope, read)
 

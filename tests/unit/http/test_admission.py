@@ -26,7 +26,7 @@ LIMITED = Settings(
 
 
 async def test_who_is_admitted_has_a_session() -> None:
-    exchange = asked(recovering(AUTHENTICATED).gateway, "POST", **bearer(Role.RESPONDER))
+    exchange = asked(recovering(AUTHENTICATED).gateway, "POST", headers=bearer(Role.RESPONDER))
     await admit(exchange, RESPONDER)
     assert exchange.session is not None
     assert exchange.session.principal.name == "rae"
@@ -40,7 +40,7 @@ async def test_nobody_need_say_who_they_are_where_no_role_is_needed() -> None:
 
 
 async def test_a_role_too_low_is_forbidden_and_was_counted() -> None:
-    exchange = asked(recovering(LIMITED).gateway, **bearer(Role.VIEWER))
+    exchange = asked(recovering(LIMITED).gateway, headers=bearer(Role.VIEWER))
     with pytest.raises(Refused) as raised:
         await admit(exchange, RESPONDER)
     assert raised.value.code is ErrorCode.FORBIDDEN
@@ -54,7 +54,7 @@ async def test_in_open_mode_nobody_is_confined() -> None:
 
 
 async def test_pages_of_others_are_refused_before_anything_is_counted() -> None:
-    exchange = asked(recovering(LIMITED).gateway, "POST", Origin=PAGE)
+    exchange = asked(recovering(LIMITED).gateway, "POST", headers={"Origin": PAGE})
     with pytest.raises(Refused) as raised:
         await admit(exchange, RESPONDER)
     assert (raised.value.field, exchange.counted) == ("Origin", False)
@@ -62,7 +62,7 @@ async def test_pages_of_others_are_refused_before_anything_is_counted() -> None:
 
 async def test_a_name_that_is_not_ours_is_refused() -> None:
     with pytest.raises(Refused) as raised:
-        check_host(asked(recovering().gateway, Host="evil.example"))
+        check_host(asked(recovering().gateway, headers={"Host": "evil.example"}))
     assert raised.value.field == "Host"
 
 
@@ -111,7 +111,9 @@ async def test_what_became_of_the_request_is_said() -> None:
 async def test_answers_that_vary_by_origin_say_so_once(
     own: list[tuple[str, str]], vary: str
 ) -> None:
-    found = dress(asked(recovering(SHARED).gateway, path="/v1/alerts", Origin=PAGE), own)
+    found = dress(
+        asked(recovering(SHARED).gateway, path="/v1/alerts", headers={"Origin": PAGE}), own
+    )
     assert [text for name, text in found if name.lower() == "vary"] == [vary]
     assert ("Access-Control-Allow-Origin", PAGE) in found
 

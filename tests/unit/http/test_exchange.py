@@ -17,7 +17,7 @@ async def test_a_task_serves_the_one_that_it_has_entered() -> None:
 
 async def test_it_says_what_its_scope_says() -> None:
     gateway = recovering().gateway
-    found = asked(gateway, "POST", "/v1/alerts", b"{}", Content_Type="a/b")
+    found = asked(gateway, "POST", "/v1/alerts", b"{}", headers={"Content-Type": "a/b"})
     assert (found.method, found.path, found.host) == ("POST", "/v1/alerts", "192.0.2.7")
     assert (found.lines.get("content-type"), found.secure) == ("a/b", False)
     assert await found.read() == b"{}"

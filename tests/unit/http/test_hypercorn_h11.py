@@ -3,7 +3,7 @@
 import h11
 import pytest
 
-from incident_manager.http.hypercorn_h11 import is_ambiguous
+from incident_manager.http.hypercorn_h11 import is_ambiguous, length_of
 
 HOST = ("Host", "localhost")
 
@@ -19,3 +19,17 @@ HOST = ("Host", "localhost")
 )
 def test_which_requests_have_two_lengths(headers: list[tuple[str, str]], ambiguous: bool) -> None:
     assert is_ambiguous(h11.Request(method="POST", target="/", headers=headers)) is ambiguous
+
+
+@pytest.mark.parametrize(
+    ("headers", "length"),
+    [
+        ([HOST], 0),
+        ([HOST, ("Content-Length", "3")], 3),
+        ([HOST, ("Content-Length", "3"), ("content-length", "3")], 3),
+        ([HOST, ("Content-Length", "0")], 0),
+        ([HOST, ("Transfer-Encoding", "chunked")], None),
+    ],
+)
+def test_how_long_a_body_is(headers: list[tuple[str, str]], length: int | None) -> None:
+    assert length_of(h11.Request(method="POST", target="/", headers=headers)) == length

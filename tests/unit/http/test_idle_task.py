@@ -1,5 +1,7 @@
 """When a connection ends because nobody uses it. The clock jumps where everybody waits."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 import trio
 import trio.testing
@@ -11,7 +13,10 @@ class Group:
     """Hypercorn's task group."""
 
     def __init__(self, nursery: trio.Nursery) -> None:
-        self.spawn = nursery.start_soon
+        self._nursery = nursery
+
+    def spawn(self, func: Callable[..., Awaitable[object]], /, *args: object) -> None:
+        self._nursery.start_soon(func, *args)
 
 
 class Watched:
