@@ -6,6 +6,7 @@ repeats its mistake costs no validation.
 
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Iterator
+from sys import getsizeof
 from typing import Final
 
 from attrs import frozen
@@ -32,6 +33,9 @@ from incident_manager.schema.errors import Formatted, OperationRefused, format_e
 __all__ = ["DocumentLimits", "Documents", "Statistics", "operations"]
 
 _MOST_ERRORS: Final = 20
+_ENTRY: Final = 800  # bytes of what is kept, without its parts
+_TOKEN: Final = 450  # of a token, with its part of the tree
+_ERROR: Final = 1_300  # of an error
 _ABORTED: Final = "Validation aborted."
 _TOO_LARGE: Final = ("Document contains more than", "Document is nested too deeply")
 
@@ -84,7 +88,7 @@ class Documents:
         *,
         rules: Collection[type[ASTValidationRule]] = (),
         entries: int = 1_000,
-        bytes: int = 32 * 1024 * 1024,  # noqa: A002
+        bytes: int = 16 * 1024 * 1024,  # noqa: A002
     ) -> None:
         self._schema = schema
         self._limits = limits or DocumentLimits()
@@ -192,15 +196,15 @@ class Documents:
 
 
 def _weight(text: str, kept: _Kept) -> int:
-    """About how many bytes are kept: a token with its part of the tree takes some 500."""
+    """About how many bytes are kept, rather too many than too few, as tracemalloc counted them."""
     if isinstance(kept, tuple):
-        return 2 * len(text) + 1_000 * len(kept)
+        return getsizeof(text) + _ENTRY + _ERROR * len(kept)
     tokens = 0
     token = None if kept.loc is None else kept.loc.start_token
     while token is not None:  # comments are in this chain, too
         tokens += 1
         token = token.next
-    return 2 * len(text) + 500 * tokens
+    return getsizeof(text) + _ENTRY + _TOKEN * tokens
 
 
 def _fields(document: DocumentNode) -> Iterator[FieldNode]:

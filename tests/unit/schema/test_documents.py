@@ -1,5 +1,8 @@
 """Documents: limits, what is remembered, and how much of it."""
 
+import gc
+from sys import getsizeof
+from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
@@ -200,6 +203,40 @@ def test_what_is_held_is_bounded_by_size() -> None:
     refused(documents, "{ " + "y " * 199 + "}")
     documents.get("{ " + "cursor " * 199 + "}")  # larger than all that may be kept
     assert documents.statistics() == Statistics(0, 0, 0, 152)
+
+
+KINDS = {
+    "small": "{ cursor }",
+    "usual": 'subscription { newIncidents(filter: {sources: ["a"]}) { id title severity } }',
+    "wide": "{" + " ".join(f'a{n}: incident(id: "{n}") {{ id title }}' for n in range(50)) + "}",
+    "commented": "{ cursor }" + "\n# so" * 500,
+    "foreign": '{ incident(id: "' + "\N{FIRE}" * 4_000 + '") { id } }',
+    "invalid": "{ nothing of that is there }",
+    "broken": "{ cursor(" + "x" * 9_000,
+}
+
+
+def size_of(*values: object) -> int:
+    """Bytes of values and all that they are made of; not of classes, which are there anyway."""
+    seen: dict[int, object] = {}
+    waiting = list(values)
+    while waiting:
+        value = waiting.pop()
+        if id(value) not in seen and not isinstance(value, type | ModuleType | FunctionType):
+            seen[id(value)] = value
+            waiting += gc.get_referents(value)
+    return sum(map(getsizeof, seen.values()))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_takes_no_more_memory_than_it_says(kind: str) -> None:
+    documents, text = Documents(schema), KINDS[kind]
+    try:
+        kept: object = documents.get(text)
+    except OperationRefused as error:
+        kept = error.errors
+    size = size_of(text, kept)
+    assert size <= documents.statistics().bytes <= 2.5 * size
 
 
 def test_a_rule_may_be_added_and_has_its_own_code() -> None:
