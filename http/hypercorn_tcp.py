@@ -90,18 +90,19 @@ class GuardedServer(TCPServer):
         client = parse_socket_addr(sock.family, sock.getpeername())
         server = parse_socket_addr(sock.family, sock.getsockname())
         alpn: str | None = "http/1.1"
-        try:
-            with trio.fail_after(min(_HANDSHAKE, self.config.ssl_handshake_timeout)):
-                client = await introduced(self.socket, client, self._guard.trusted)
-                secure = self._secured()
-                if secure is not None:
-                    await secure.do_handshake()
-                    alpn = secure.selected_alpn_protocol()
-        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
-            return
-        except ProxyHeaderError as wrong:
-            _log.info("a trusted proxy sent a wrong PROXY header: %s", wrong)
-            return
+        secure = self._secured()
+        if secure is not None or self._guard.trusted.trusts(client and client[0]):
+            try:
+                with trio.fail_after(min(_HANDSHAKE, self.config.ssl_handshake_timeout)):
+                    client = await introduced(self.socket, client, self._guard.trusted)
+                    if secure is not None:
+                        await secure.do_handshake()
+                        alpn = secure.selected_alpn_protocol()
+            except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
+                return
+            except ProxyHeaderError as wrong:
+                _log.info("a trusted proxy sent a wrong PROXY header: %s", wrong)
+                return
         async with TaskGroup() as group:
             self._task_group = group
             self.wire = Wire(self.socket, group.spawn, secure)

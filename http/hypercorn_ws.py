@@ -1,5 +1,6 @@
 """One WebSocket of Hypercorn's, with an end to what it takes in."""
 
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -94,6 +95,7 @@ class BoundedWebSocket(WSStream):
     _writer: WebSocketWriter | None = None
     _queue: AppQueue | None = None
     _own: OwnTask | None = None
+    _frames: Frames | None = None
     unread = False
     _agreement: Agreement | None = None
 
@@ -173,14 +175,32 @@ class BoundedWebSocket(WSStream):
             extension = DeflateExtension(self._agreement, self.buffer.max_length)
             self.handshake = DeflateHandshake(self.handshake, extension)
             extensions.append(extension)
-        await super()._accept(message)
-        self.connection = cast(Any, Frames(extensions))
+        if self._own is None:
+            await super()._accept(message)
+        else:
+            await self._answer(message)
+        self._frames = Frames(extensions)
+        self.connection = cast(Any, self._frames)
         if self._own is not None:
             self._forget_handshake()
         if self._writer is not None:
             self._writer.open = self._is_open()
         if message.get("subprotocol") is not None:  # others may not know how to answer
             guard_of(self.app).pulse.begin(self)
+
+    async def _answer(self, message: Any) -> None:
+        """Accept as Hypercorn does, but without h11, which is done with this connection."""
+        self.state = ASGIWebsocketState.CONNECTED
+        subprotocol, more = message.get("subprotocol"), message.get("headers", ())
+        status, headers, _ = self.handshake.accept(subprotocol, more)
+        headers += self.config.response_headers("h11")
+        lines = [b"%b: %b\r\n" % header for header in headers]
+        head = b"HTTP/1.1 %d \r\n%b\r\n" % (status, b"".join(lines))
+        await self.send(Data(stream_id=self.stream_id, data=head))
+        told: Any = {"status": status, "headers": []}
+        await self.config.log.access(self.scope, told, time.time() - self.start_time)
+        if self.config.websocket_ping_interval is not None:
+            self.task_group.spawn(self._send_pings)
 
     def _forget_handshake(self) -> None:
         """Drop what a connection does not need that has become a WebSocket for good."""
@@ -222,11 +242,19 @@ class BoundedWebSocket(WSStream):
 
     async def take(self, data: bytes | None) -> None:
         """Take what comes next, for an application that asks for it; at the end nothing."""
-        server = self._server()
-        if data:
+        if not data:
+            server = self._server()
+            if server is not None:
+                await server.gone()
+            return
+        text = None
+        if self._frames is not None and not (self.closed or self._over):
+            text = self._frames.whole(data, self.buffer.max_length)
+        if text is None:
             await self.handle(Data(stream_id=self.stream_id, data=data))
-        elif server is not None:
-            await server.gone()
+        else:
+            self.heard = trio.current_time()
+            await self._tell({"type": "websocket.receive", "bytes": None, "text": text})
 
     async def go_on(self) -> None:
         """Take what has come already."""

@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from attrs import frozen
@@ -17,6 +18,7 @@ UNIX: Final = "unix"
 _MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")
 
 
+@lru_cache(4096)
 def address_of(host: str) -> Address | None:
     """The address that ``host`` writes, without a zone; None if it is no address.
 

@@ -1,12 +1,18 @@
 """The frames of one WebSocket, by wsproto, of which nothing is kept while nothing is half-way."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import Event
 from wsproto.extensions import Extension
 
 __all__ = ["Frames"]
+
+_WHOLE_TEXT: Final = b"\x81"
+_MASKED: Final = 0x80
+_TWO_BYTES: Final = 126  # for a length that stands in the next two bytes
+_LEAST: Final = 6  # bytes of a masked frame
 
 
 class Frames:
@@ -26,6 +32,30 @@ class Frames:
     def state(self) -> ConnectionState:
         """How far the closing handshake is."""
         return ConnectionState.OPEN if self._connection is None else self._connection.state
+
+    def whole(self, data: bytes, most: int) -> str | None:
+        """The text of a message that ``data`` is, no less and no more: one masked frame of ``most``
+        bytes at most, not compressed (RFC 6455, section 5.2). It has been taken then.
+
+        None where something is half-way, or it is anything else: that is for wsproto.
+        """
+        if self._connection is not None or data[:1] != _WHOLE_TEXT or len(data) < _LEAST:
+            return None
+        size, start = data[1] - _MASKED, 2
+        if size == _TWO_BYTES:
+            size, start = int.from_bytes(data[2:4], "big"), 4
+            if size < _TWO_BYTES:  # not the shortest way to write it
+                return None
+        elif not 0 <= size < _TWO_BYTES:
+            return None
+        if size > most or len(data) != start + 4 + size:
+            return None
+        mask = data[start : start + 4] * (size // 4 + 1)
+        masked = int.from_bytes(data[start + 4 :], "big") ^ int.from_bytes(mask[:size], "big")
+        try:
+            return masked.to_bytes(size, "big").decode()
+        except UnicodeDecodeError:
+            return None
 
     def send(self, event: Event) -> bytes:
         """The bytes of an event; LocalProtocolError where it may not be sent."""

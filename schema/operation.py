@@ -1,8 +1,10 @@
 """From a request to an operation that can be executed: valid, allowed, its variables coerced."""
 
-from collections.abc import Collection, Mapping
-from typing import Final, cast
+from collections import OrderedDict
+from collections.abc import Collection, Hashable, Mapping
+from typing import Any, Final, cast
 
+import msgspec
 from attrs import field, frozen
 from graphql import (
     ASTValidationRule,
@@ -47,6 +49,23 @@ _MOST_ITEMS: Final = 1_000
 """More items than this no list or object in a variable may have."""
 
 
+_MOST_SUBSCRIPTIONS: Final = 1_000
+"""So many prepared subscriptions are remembered."""
+_MOST_ASKED: Final = 4_096
+"""Longer ones, in bytes of text and variables, are not."""
+
+_Asked = tuple[str, str | None, bytes]
+
+
+def _asked(query: str, name: str | None, variables: Mapping[str, object] | None) -> _Asked | None:
+    """What a client asks for, to find it again; None where that is not worth it."""
+    try:
+        given = msgspec.json.encode(variables) if variables else b""
+    except (TypeError, ValueError, OverflowError, RecursionError):  # the checks will say it
+        return None
+    return (query, name, given) if len(query) + len(given) <= _MOST_ASKED else None
+
+
 @frozen(eq=False)
 class Operation:
     """One operation, ready to be executed as often as wanted.
@@ -60,6 +79,8 @@ class Operation:
     fields: tuple[str, ...]
     grouped: GroupedFieldSet = field(repr=False)
     executor: PlainExecutor = field(repr=False)
+    plans: dict[Hashable, Any] = field(factory=dict, init=False, repr=False)
+    """What others have made of it, and remember. What is made for each caller is bounded there."""
 
     @property
     def streams(self) -> bool:
@@ -79,6 +100,7 @@ class Preparer:
     ) -> None:
         self._schema = schema
         self._documents = Documents(schema, limits, rules=rules)
+        self._subscriptions: OrderedDict[_Asked, Operation] = OrderedDict()
 
     def statistics(self) -> Statistics:
         """What its cache of documents holds."""
@@ -105,6 +127,12 @@ class Preparer:
             raise _bad("operationName must be a string", "operationName")
         if variables is not None and not isinstance(variables, Mapping):
             raise _bad("variables must be an object", "variables")
+        asked = _asked(query, operation_name, variables)
+        known = None if asked is None else self._subscriptions.get(asked)
+        if asked is not None and known is not None:
+            self._subscriptions.move_to_end(asked)
+            self._permit(known.kind, known.fields, role, confined=confined)
+            return known
         document = self._documents.get(query)
         node = _chosen(document, operation_name)
         _check_variables(node, variables or {})
@@ -113,7 +141,13 @@ class Preparer:
         fields = tuple(details[0].node.name.value for details in grouped.values())
         self._permit(node.operation, fields, role, confined=confined)
         name = None if node.name is None else node.name.value
-        return Operation(node.operation, name, fields, grouped, executor)
+        operation = Operation(node.operation, name, fields, grouped, executor)
+        # What is streamed is the same for all who ask for the same; a result is not.
+        if operation.streams and asked is not None:
+            self._subscriptions[asked] = operation
+            if len(self._subscriptions) > _MOST_SUBSCRIPTIONS:
+                self._subscriptions.popitem(last=False)
+        return operation
 
     def _executor(
         self, document: DocumentNode, node: OperationDefinitionNode, variables: dict[str, object]

@@ -16,6 +16,7 @@ from incident_manager.schema.shape import GraphQLShape, shape_of
 __all__ = ["Subscribed", "stream_filter", "subscribed"]
 
 _LONGEST_HEARTBEAT: Final = 3600
+_MOST_PLANS: Final = 64  # of one operation, for so many selectors
 
 
 @frozen
@@ -37,6 +38,16 @@ def subscribed(operation: Operation, selectors: Selectors) -> Subscribed:
     """
     if not operation.streams:
         raise ValueError(f"{operation.kind.value} is no subscription")
+    plan: Subscribed | None = operation.plans.get(selectors)
+    if plan is None:
+        plan = _planned(operation, selectors)
+        if len(operation.plans) >= _MOST_PLANS:
+            operation.plans.clear()
+        operation.plans[selectors] = plan
+    return plan
+
+
+def _planned(operation: Operation, selectors: Selectors) -> Subscribed:
     executor = operation.executor
     [details] = operation.grouped.values()
     root = executor.schema.subscription_type
