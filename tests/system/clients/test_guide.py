@@ -147,4 +147,4 @@ def test_close_codes() -> None:
     assert set(codes) == set(CloseCode) | {1006}  # no server sends that one
     for code in CloseCode:
         if code is not CloseCode.NORMAL:
-            assert (codes[code] == "no") is code.is_fatal, code
+            assert codes[code] == ("no" if code.is_fatal else "yes"), code

@@ -80,11 +80,13 @@ def listed(page: Page, world: World, title: str) -> None:
 
 
 async def play(
-    name: str, browser: Stage, tmp_path: Path, scene: Callable[[Tab, World], None], **settings: str
+    name: str, browser: Stage, tmp_path: Path, scene: Callable[[Tab, World], None], **settings: Any
 ) -> None:
     """Open a sample's page, which may talk to its server, and let the scene happen there."""
     async with site(tmp_path / "site") as pages:
-        leave = dict.fromkeys(("server__allowed_origins", "server__cors_origins"), pages.origin)
+        leave: dict[str, Any] = dict.fromkeys(
+            ("server__allowed_origins", "server__cors_origins"), pages.origin
+        )
         async with (
             run(tmp_path, **leave, **settings) as server,
             open_client(server.place.ws, backoff=AT_ONCE) as client,

@@ -219,14 +219,24 @@ async def test_it_leaves_the_return_to_the_program(library: Stock) -> None:
             assert door.visitors == 1
 
 
-@pytest.mark.parametrize("library", each(*LIBRARIES[:3]))
-async def test_it_gives_up_after_what_is_final(library: Stock) -> None:
-    async with (
-        served(CloseCode.BAD_MESSAGE) as (place, door),
-        printing(*library.run(place.ws)) as printer,
-    ):
+async def gives_up(library: Stock, code: CloseCode) -> None:
+    async with served(code) as (place, door), printing(*library.run(place.ws)) as printer:
         await printer.prints("error")
         assert door.visitors == 1
+
+
+@pytest.mark.parametrize("library", each(*LIBRARIES[1:3]))
+async def test_it_gives_up_after_what_is_final(library: Stock) -> None:
+    await gives_up(library, CloseCode.BAD_MESSAGE)
+
+
+@pytest.mark.component("node")
+async def test_graphql_ws_does_what_the_table_of_the_guide_says() -> None:
+    """After each code that this server closes with."""
+    table = rows(section(GUIDE.read_text(), "Errors by close code"))
+    retries = {int(row[0]): row[2].startswith("yes") for row in table}
+    for code in CloseCode:
+        await (comes_back if retries[code] else gives_up)(LIBRARIES[0], code)
 
 
 @pytest.mark.parametrize("name", ["websockets_client.py", "gql_client.py"])
