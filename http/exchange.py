@@ -1,8 +1,7 @@
 """One request of HTTP, as the checks and the views see it, whatever has brought it."""
 
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -71,11 +70,16 @@ def enter(exchange: Exchange) -> None:
     _current.set(exchange)
 
 
-@contextmanager
-def during(exchange: Exchange) -> Iterator[None]:
+class during:  # noqa: N801 -- a block, as those of contextlib are
     """Note what the task serves inside of the block."""
-    token = _current.set(exchange)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+
+    __slots__ = ("_exchange", "_token")
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def __enter__(self) -> None:
+        self._token = _current.set(self._exchange)
+
+    def __exit__(self, *failure: object) -> None:
+        _current.reset(self._token)

@@ -6,6 +6,7 @@ the page's name. An address, or ``localhost``, cannot be made to point anywhere 
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import Final
 
 from incident_manager.http.settings import Settings
@@ -21,8 +22,12 @@ def is_rebound(settings: Settings, host: str | None) -> bool:
     Never where callers say who they are, nor with ``server.insecure``: then the server is meant
     to be reached by other names. Without a Host it is no browser that asks.
     """
-    if not settings.open or settings.server.insecure or not host:
-        return False
+    return bool(host and _is_name(host) and settings.open and not settings.server.insecure)
+
+
+@lru_cache(256)
+def _is_name(host: str) -> bool:
+    """Whether a ``Host`` is neither an address nor this machine's own name."""
     found = _FORM.fullmatch(host.strip())
     if found is None:
         return True

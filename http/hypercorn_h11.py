@@ -12,7 +12,7 @@ from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
 from hypercorn.protocol.http_stream import HTTPStream
 
 from incident_manager.http.direct import Answer, Direct, direct_of
-from incident_manager.http.idle_task import Held
+from incident_manager.http.hypercorn_events import Held, Last
 
 __all__ = ["GuardedH11", "is_ambiguous", "length_of"]
 
@@ -89,7 +89,10 @@ class GuardedH11(H11Protocol):
             send(h11.Data(data=answer.body)),
             send(h11.EndOfMessage()),
         )
-        await self.send(RawData(b"".join(parts)))
+        data = b"".join(parts)
+        # What has come behind this request is answered next: others have a turn before.
+        more = self.connection.trailing_data[0]
+        await self.send(RawData(data) if more else Last(data))
 
 
 class _Whole(HTTPStream):

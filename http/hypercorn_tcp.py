@@ -19,7 +19,8 @@ from hypercorn.typing import AppWrapper, ConnectionState, LifespanState
 from hypercorn.utils import parse_socket_addr
 
 from incident_manager.http.guarded_socket import GuardedSocket, keep_little
-from incident_manager.http.idle_task import Held, IdleTask
+from incident_manager.http.hypercorn_events import Held, Last
+from incident_manager.http.idle_task import IdleTask
 from incident_manager.http.introduction import introduced
 from incident_manager.http.own_task import OwnTask
 from incident_manager.http.proxy_header import ProxyHeaderError
@@ -185,7 +186,8 @@ class GuardedServer(TCPServer):
         """Write, or have the connection closed."""
         if isinstance(event, RawData):
             self.wire.write(event.data)
-            await self.wire.room()
+            if not isinstance(event, Last) or self.wire.size:
+                await self.wire.room()
         elif isinstance(event, Closed):
             await self._end(event)
         elif isinstance(event, Held):

@@ -4,13 +4,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import trio
-from hypercorn.events import Event
 
-__all__ = ["Held", "IdleTask"]
-
-
-class Held(Event):
-    """What the connection serves may last: no task is to wait for its end."""
+__all__ = ["IdleTask"]
 
 
 class _Group(Protocol):

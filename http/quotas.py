@@ -37,6 +37,8 @@ class Quotas:
         ``who`` is None for those who have not said it. ``host`` is the client's address; None is
         a Unix socket.
         """
+        if not self._requests.limit:
+            return None
         if who is None or who.anonymous:
             key: Hashable = _LOCAL if host is None else address_key(host) or _LOCAL
         else:

@@ -76,6 +76,11 @@ class Rates:
         self._most = most
         self._due: OrderedDict[Hashable, float] = OrderedDict()
 
+    @property
+    def limit(self) -> int:
+        """How many may come in a window; 0 is no limit."""
+        return self._limit
+
     def __len__(self) -> int:
         return len(self._due)
 

@@ -1,7 +1,7 @@
 """What a view may use of the request that it serves: the gateway, its caller, and time."""
 
-from collections.abc import Generator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
+from types import TracebackType
 from typing import Final
 
 import trio
@@ -59,10 +59,22 @@ def read_in_time() -> AbstractContextManager[object]:
     return in_time(gateway(), changes=False)
 
 
-@contextmanager
-def change_in_time() -> Generator[None, None, None]:
+class change_in_time:  # noqa: N801 -- a block, as those of contextlib are
     """Bound a change: Unavailable after ``PATIENCE``, and nobody knows what became of it."""
-    with trio.move_on_after(PATIENCE) as scope:
-        yield
-    if scope.cancelled_caught:
-        raise Unavailable(f"There was no answer within {PATIENCE:.0f} seconds.")
+
+    __slots__ = ("_scope",)
+
+    def __enter__(self) -> None:
+        self._scope = trio.CancelScope(deadline=trio.current_time() + PATIENCE)
+        self._scope.__enter__()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        caught = bool(self._scope.__exit__(kind, error, trace))
+        if self._scope.cancelled_caught:
+            raise Unavailable(f"There was no answer within {PATIENCE:.0f} seconds.") from None
+        return caught
