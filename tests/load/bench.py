@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,16 +20,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from load import charts, rivals
 from load.absence import measure_absence
 from load.client import Client, build
+from load.growth import CURVES, Curve, measure_growth
 from load.machine import machine, wait_for_quiet
 from load.measure import Measured, Say, measure, middle
-from load.report import NAMES, beside, place, summary, tables
+from load.report import NAMES, beside, growing, place, summary, tables
 from load.rivals import OURS, RIVALS, Rival
 from load.scenarios import FULL, QUICK, SCENARIOS, Scenario, for_peers, quick
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _DOCUMENT = _ROOT / "docs" / "PERFORMANCE.md"
 _IMAGES = _ROOT / "docs" / "images"
-_KEYS = [scenario.key for scenario in SCENARIOS]
+_KEYS = [*(scenario.key for scenario in SCENARIOS), *CURVES]
 
 
 @click.command()
@@ -103,21 +105,28 @@ def main(
                 results.append(bench.repeat(scenario, loader))
             if scenario.peers:
                 results += [bench.repeat(for_peers(scenario), loader, rival) for rival in beside_us]
+        grown = [] if server and OURS not in server else only or (() if short else tuple(CURVES))
+        curves = bench.grow([key for key in CURVES if key in grown], loader)
     words = {"--quick": short, "--no-peers": not peers, "--rounds": rounds, "--wait": wait}
     command = _command({**words, "--scrape": scrape}, {"--only": only, "--server": server})
     where = Path(data or tempfile.gettempdir())
     about = "\n".join(
         f"- {rival.name}: {rivals.versions(rival)} ({rival.cores})" for rival in beside_us
     )
-    texts = (machine(loader.name, where, command), about, beside(results), tables(results))
+    texts = (machine(loader.name, where, command), about, beside(results), tables(results),
+             growing(curves))  # fmt: skip
     block = "\n\n".join(text for text in texts if text)
     click.echo(block)
-    drawn = charts.draw(results, Path(images or _IMAGES)) if write or images else []
+    folder = Path(images or _IMAGES)
+    drawn = charts.draw(results, folder, curves) if write or images else []
     if write:
         block = "\n\n".join(text for text in (block, charts.gallery(drawn)) if text)
         _DOCUMENT.write_text(place(_DOCUMENT.read_text(), block))
     console.print(f"{time.monotonic() - began:.0f} s")
-    bad = {one.scenario.key: one.faults for one in results if one.faults and one.server == OURS}
+    bad: dict[str, object] = {
+        one.scenario.key: one.faults for one in results if one.faults and one.server == OURS
+    }
+    bad.update({one.key: one.bad for one in curves if one.bad})
     if bad:
         console.print(f"[red]Not as it should be: {bad}")
         sys.exit(1)
@@ -195,6 +204,22 @@ class _Bench:
                     file.write(json.dumps(asdict(one)) + "\n")
             done.append(one)
         return middle(done)
+
+    def grow(self, keys: Sequence[str], client: Client) -> list[Curve]:
+        """Measure how costs grow."""
+        where = None if self.data is None else Path(self.data)
+        done = []
+        with self.console.status("cost as work grows") as status:
+            for one in measure_growth(keys, client, where, partial(_say, status, "growth")):
+                self.console.print(f"[bold]{one.key}[/]  {one.title}")
+                for name in one.lines:
+                    last = one.lines[name][-1]
+                    text = (
+                        f"  {name}: {last[1]:,.0f} µs at {last[0]:,}, as n^{one.exponent(name):.2f}"
+                    )
+                    self.console.print(text, highlight=False)
+                done.append(one)
+        return done
 
     def _once(self, scenario: Scenario, client: Client, rival: Rival | None, say: Say) -> Measured:
         where = None if self.data is None else Path(self.data)

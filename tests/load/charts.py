@@ -1,6 +1,7 @@
 """The results as charts, one PNG each."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import matplotlib as mpl
@@ -10,6 +11,7 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
+from load.growth import CURVES, Curve
 from load.measure import P99, Measured
 from load.report import NAMES
 from load.rivals import OURS
@@ -20,13 +22,15 @@ _OURS, _OTHERS = "#b3261e", ("#5c7fa3", "#93aec9", "#c5d4e3")
 _Value = Callable[[Measured], float]
 
 
-def draw(results: Sequence[Measured], folder: Path) -> list[Path]:
+def draw(results: Sequence[Measured], folder: Path, curves: Sequence[Curve] = ()) -> list[Path]:
     """Draw what the results have figures for, as PNG files in ``folder``; which ones."""
     folder.mkdir(parents=True, exist_ok=True)
     drawn = []
-    for name, paint in _CHARTS.items():
+    paints = {name: partial(paint, results=results) for name, paint in _CHARTS.items()}
+    paints.update({one.key: partial(_growth, curve=one) for one in curves})
+    for name, paint in paints.items():
         figure, axes = plt.subplots(figsize=(9, 4.5), layout="constrained")
-        if paint(axes, results):
+        if paint(axes):
             path = folder / f"bench-{name}.png"
             # Without the version of the library, so that the same figures are the same file.
             figure.savefig(path, dpi=110, metadata={"Software": None})
@@ -172,6 +176,27 @@ def _ingest(axes: Axes, results: Sequence[Measured]) -> bool:
     )
 
 
+def _growth(axes: Axes, curve: Curve) -> bool:
+    axes.set_title(f"Cost as work grows: {curve.title.lower()}")
+    lines = curve.lines.items()
+    for number, (name, points) in enumerate(lines):
+        sizes, costs = [size for size, _ in points], [cost for _, cost in points]
+        colour = (_OURS, *_OTHERS)[number]
+        axes.plot(sizes, costs, marker="o", linewidth=2, color=colour, label=name)
+        straight = [costs[0] * size / sizes[0] for size in sizes]
+        axes.plot(sizes, straight, linewidth=0.8, linestyle=":", color=colour,
+                  label="if it grew linearly" if number == len(lines) - 1 else None)  # fmt: skip
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.set_xlabel(curve.along)
+    axes.set_ylabel("µs of CPU")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8)
+    return True
+
+
 _CHARTS: dict[str, Callable[[Axes, Sequence[Measured]], bool]] = {
     "fan-out": _fan_out,
     "latency": _latency,
@@ -190,6 +215,7 @@ _OF: dict[str, tuple[str, tuple[str, ...]]] = {
     "memory": ("Memory per connection", ("connections-1000", "steady-20000")),
     "connect": ("Connection rate", ("connections-1000", "steady-20000")),
     "ingest": ("Alerts accepted/s", ("ingest-1", "ingest-100")),
+    **{key: (f"Cost as work grows: {key.removeprefix('growth-')}", (key,)) for key in CURVES},
 }
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from load.growth import Curve
 from load.marked import place_between
 from load.measure import Measured
 from load.rivals import LIMIT, OURS, RIVALS
 
-__all__ = ["BEGIN", "END", "NAMES", "beside", "place", "summary", "tables"]
+__all__ = ["BEGIN", "END", "NAMES", "beside", "growing", "place", "summary", "tables"]
 
 BEGIN = "<!-- bench:begin (written by make bench ARGS=--write) -->"
 END = "<!-- bench:end -->"
@@ -173,6 +174,23 @@ def tables(results: Sequence[Measured]) -> str:
             lines.append(_row([title, NAMES[result.server], *cells]))
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
+
+
+def growing(curves: Sequence[Curve]) -> str:
+    """One Markdown table of how costs grow; empty without any."""
+    if not curves:
+        return ""
+    lines = [
+        "### Cost as work grows",
+        "",
+        _row(["µs of CPU for", "from", "to", "as n to the power of", "`--only`"]),
+        _row(["---", "---:", "---:", "---:", "---"]),
+    ]
+    for curve in curves:
+        for name, ((small, low), *_, (large, high)) in curve.lines.items():
+            cells = [name, f"{low:,.0f} at {small:,}", f"{high:,.0f} at {large:,} {curve.along}"]
+            lines.append(_row([*cells, f"{curve.exponent(name):.2f}", f"`{curve.key}`"]))
+    return "\n".join(lines)
 
 
 def beside(results: Sequence[Measured]) -> str:
