@@ -4,10 +4,11 @@ import { Rates, between, histogram } from "./rates.js";
 
 const PAGE = 50; // connections on one page
 const EVERY = 2000; // milliseconds between two looks at the figures
+const CALM = 1000; // and at least between two for what has changed meanwhile
 const TOKEN = "incident-manager.token";
 
 const at = (id) => document.getElementById(id);
-const view = { offset: 0, peer: "", principal: "", timer: 0, wanted: false, busy: false, reader: null, metrics: null };
+const view = { offset: 0, peer: "", principal: "", timer: 0, due: 0, looked: 0, wanted: false, busy: false, reader: null, metrics: null };
 const rates = new Rates();
 const chart = new Chart(at("chart"));
 
@@ -225,7 +226,10 @@ async function refresh() {
   view.wanted = true;
   if (view.busy) return;
   view.busy = true;
+  view.looked = performance.now();
   clearTimeout(view.timer);
+  clearTimeout(view.due);
+  view.due = 0;
   try {
     while (view.wanted) {
       view.wanted = false;
@@ -239,6 +243,15 @@ async function refresh() {
     view.busy = false;
     if (at("sign-in").hidden) view.timer = setTimeout(refresh, document.hidden ? 10 * EVERY : EVERY);
   }
+}
+
+// Look again because something has changed: at once, unless that has just been done, or nobody looks.
+function soon() {
+  if (document.hidden) return;
+  view.due ||= setTimeout(() => {
+    view.due = 0;
+    refresh();
+  }, Math.max(0, CALM - (performance.now() - view.looked)));
 }
 
 function show({ connections, nodes, total }) {
@@ -300,7 +313,7 @@ async function watch() {
     for (;;) {
       const { done, value } = await text.read();
       if (done) break;
-      if (value.includes("event: ")) refresh();
+      if (value.includes("event: ")) soon();
     }
     say("the stream has ended", "lost");
   } catch (error) {
