@@ -36,7 +36,7 @@ RESUMING = {
     "gql_client.py",
     "graphql-sse.mjs",
 }
-NOTICING = {"graphql-ws.ts", "own_client.py", "websockets_client.py", "gql_client.py"}
+NOTICING = {"graphql-ws.ts", "own_client.py", "websockets_client.py"}
 
 
 def each(names: set[str]) -> list[object]:
