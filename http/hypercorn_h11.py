@@ -14,8 +14,10 @@ from hypercorn.protocol.http_stream import HTTPStream
 from incident_manager.http.direct import Answer, Direct, direct_of
 from incident_manager.http.hypercorn_events import Held, Last
 
-__all__ = ["GuardedH11", "is_ambiguous", "length_of"]
+__all__ = ["GuardedH11", "header_line", "is_ambiguous", "length_of"]
 
+_END = b"\r\n"
+_FRAMING = frozenset({b"connection", b"content-length", b"transfer-encoding"})
 _LENGTHS = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -42,6 +44,13 @@ def length_of(request: h11.Request) -> int | None:
 def _told(config: Config, second: int) -> tuple[tuple[bytes, bytes], ...]:  # noqa: ARG001 -- of Date
     """What Hypercorn says with every answer of that second."""
     return tuple(config.response_headers("h11"))
+
+
+@lru_cache(1024)
+def header_line(name: bytes, value: bytes) -> bytes:
+    """The line of a header, which h11 has looked at once: LocalProtocolError for what is none."""
+    [(name, value)] = h11.Response(status_code=200, headers=[(name, value)]).headers
+    return b"%b: %b\r\n" % (name, value)
 
 
 class GuardedH11(H11Protocol):
@@ -80,16 +89,16 @@ class GuardedH11(H11Protocol):
 
     async def send_whole(self, answer: Answer) -> None:
         """Send an answer in one write."""
-        headers = [*answer.headers, *_told(self.config, int(time()))]
+        # What says where the answer ends, and whether another one follows, is h11's to know.
+        headers = [each for each in answer.headers if each[0] in _FRAMING]
         if self.keep_alive_requests >= self.config.keep_alive_max_requests:
             headers.append((b"connection", b"close"))
+        lines = [header_line(*each) for each in answer.headers if each[0] not in _FRAMING]
+        lines += [header_line(*each) for each in _told(self.config, int(time()))]
         send: Any = self.connection.send
-        parts = (
-            send(h11.Response(status_code=answer.status, headers=headers)),
-            send(h11.Data(data=answer.body)),
-            send(h11.EndOfMessage()),
-        )
-        data = b"".join(parts)
+        head: bytes = send(h11.Response(status_code=answer.status, headers=headers))
+        rest = send(h11.Data(data=answer.body)), send(h11.EndOfMessage())
+        data = b"".join((head.removesuffix(_END), *lines, _END, *rest))
         # What has come behind this request is answered next: others have a turn before.
         more = self.connection.trailing_data[0]
         await self.send(RawData(data) if more else Last(data))

@@ -3,7 +3,7 @@
 import h11
 import pytest
 
-from incident_manager.http.hypercorn_h11 import is_ambiguous, length_of
+from incident_manager.http.hypercorn_h11 import header_line, is_ambiguous, length_of
 
 HOST = ("Host", "localhost")
 
@@ -33,3 +33,24 @@ def test_which_requests_have_two_lengths(headers: list[tuple[str, str]], ambiguo
 )
 def test_how_long_a_body_is(headers: list[tuple[str, str]], length: int | None) -> None:
     assert length_of(h11.Request(method="POST", target="/", headers=headers)) == length
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        (b"vary", b"a\r\nset-cookie: x"),
+        (b"vary", b"a\x00"),
+        (b"va\r\nry", b"a"),
+        (b"va:ry", b"a"),
+        (b"", b"a"),
+    ],
+)
+def test_what_is_no_header_is_not_said(name: bytes, value: bytes) -> None:
+    for _ in range(2):
+        with pytest.raises(h11.LocalProtocolError):
+            header_line(name, value)
+
+
+def test_a_header_is_a_line() -> None:
+    assert header_line(b"vary", b"Accept, Origin") == b"vary: Accept, Origin\r\n"
+    assert header_line(b"Vary", b"Accept") == b"vary: Accept\r\n"
