@@ -130,7 +130,7 @@ async def _converse(
     finally:
         gateway.counters.lives.observe(trio.current_time() - began)
         gateway.connections.discard(connection)
-        if not outbox.ended:
+        if not (outbox.ended or connection.gone):
             await _farewell(gateway, send)
 
 

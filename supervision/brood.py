@@ -52,6 +52,8 @@ class Brood:
 
         0 cancels all at once. When it is cancelled itself, it cancels all, waits, and raises.
         """
+        if not self._children:
+            return
         try:
             if shutdown > 0:
                 self._ask()
