@@ -11,6 +11,8 @@ from incident_manager.supervision import Child, ChildSpec
 __all__ = ["Heart", "Pulse", "Verdict", "look"]
 
 _OFTEN: Final = 1.0  # seconds between two looks, at most
+_TURN: Final = 1024  # looks before others have a turn: less than a millisecond
+_PINGED: Final = 32  # looks that are about as much work as one ping
 _SHARE: Final = 4  # and at most this part of the time that is measured
 
 
@@ -90,10 +92,19 @@ class Pulse:
     def __len__(self) -> int:
         return len(self._hearts)
 
-    def beat(self, now: float) -> None:
-        """Look at all of them."""
+    async def beat(self) -> None:
+        """Look at all of them, by turns: thousands that came together are asked together, and
+        what is streamed meanwhile must not wait for all of that.
+        """
+        now, turn = trio.current_time(), 0
         for heart in list(self._hearts):
+            if turn >= _TURN:
+                await trio.lowlevel.checkpoint()
+                now, turn = trio.current_time(), 0
+            if heart not in self._hearts:  # it has left meanwhile
+                continue
             verdict = look(heart, now, self.interval, self.patience)
+            turn += 1 if verdict is Verdict.WAIT else _PINGED
             if verdict is Verdict.PING:
                 heart.asked = now
                 self.pings += 1
@@ -118,7 +129,7 @@ class Pulse:
         pause = min(_OFTEN, min(self.interval, self.patience) / _SHARE)
         while True:
             await trio.sleep(pause)
-            self.beat(trio.current_time())
+            await self.beat()
 
     def children(self) -> tuple[ChildSpec, ...]:
         """The actor, for a supervisor to run."""

@@ -112,3 +112,30 @@ async def test_without_an_interval_nobody_is_asked(
         pulse.begin(client)
         await trio.testing.wait_all_tasks_blocked()
         assert len(pulse) == 0
+
+
+async def test_others_have_a_turn_while_thousands_are_asked(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    pulse, turns, most = Pulse(15.0, 20.0), 0, 0
+    clients = [Client() for _ in range(1_000)]
+    for client in clients:
+        pulse.begin(client)
+
+    async def watch(task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        nonlocal turns, most
+        task_status.started()
+        before = 0
+        while pulse.pings < len(clients) - 1:
+            await trio.lowlevel.checkpoint()
+            turns, most, before = turns + 1, max(most, pulse.pings - before), pulse.pings
+            if turns == 3:
+                pulse.end(clients[-1])  # it leaves before its turn
+
+    autojump_clock.jump(20)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(watch)
+        await pulse.beat()
+    assert [client.pings for client in clients] == [1] * 999 + [0]
+    assert turns > 10
+    assert most <= 64
