@@ -348,6 +348,7 @@ class DynamicSupervisor:
     def _dismiss(self, child: Child) -> None:
         """Stop a child that rests."""
         child.node.mark(NodeState.STOPPING)
+        child.resting = False
         child.ask()
         self.leave(child)
 

@@ -1,6 +1,7 @@
 """One subscription: live, reading, resuming, beating, failing."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from trio.testing import MockClock
@@ -9,8 +10,9 @@ from incident_manager.actors.cursor import Cursor
 from incident_manager.actors.model import Record
 from incident_manager.actors.ports import Gap
 from incident_manager.actors.streams import StreamField, StreamFilter
+from incident_manager.actors.subscription import Subscription
 from incident_manager.actors.vocabulary import Severity
-from unit.actors.fakes import Event, FakeShape, FakeSink
+from unit.actors.fakes import Event, FakeShape, FakeSink, Unprojectable
 from unit.actors.faults import losing, refusing
 from unit.actors.stage import Stage, open_stage
 from unit.actors.support import make_submit
@@ -383,3 +385,109 @@ async def test_a_hub_that_cannot_read_now_tries_again_and_keeps_its_seats(
         await stage.read_all()
         assert client.sink.offsets == [1, 2]
         assert stage.hub.catchups == 0
+
+
+def rest(stage: Stage, sub: Subscription) -> list[bool]:
+    """Have it rest whenever it can; how its tasks ended, True for one that then rested."""
+    ended: list[bool] = []
+
+    async def run() -> None:
+        ended.append(await sub.run(wake))
+
+    def wake() -> None:
+        stage.nursery.start_soon(run)
+
+    if not sub.rest(wake):
+        wake()
+    return ended
+
+
+def resting(stage: Stage, sink: FakeSink, **kwargs: Any) -> tuple[Subscription, list[bool]]:
+    sub = Subscription(stage.streams, sink, FakeShape(), StreamFilter(), **kwargs)
+    return sub, rest(stage, sub)
+
+
+async def test_a_live_one_needs_no_task(stage: Stage) -> None:
+    sink = FakeSink()
+    sub, ended = resting(stage, sink)
+    await post(stage, 3)
+    sink.read()
+    assert sink.offsets == [1, 2, 3]
+    assert (sub.live, sub.position, ended) == (True, 3, [])
+
+
+async def test_one_that_rests_wakes_to_read_what_was_too_much_and_rests_again(stage: Stage) -> None:
+    sink = FakeSink(room=2)
+    sub, ended = resting(stage, sink)
+    await post(stage, 9)
+    assert (sub.live, sub.position, ended) == (False, 2, [])
+    while sink.outbox:
+        sink.read()
+        await stage.settle()
+    assert sink.offsets == [*range(1, 10)]
+    assert (sub.live, ended, stage.hub.catchups) == (True, [True], 1)
+    await post(stage)
+    sink.read()
+    assert sink.offsets[-1] == 10
+
+
+async def test_one_that_rests_outlives_the_hub(stage: Stage) -> None:
+    sink = FakeSink()
+    sub, ended = resting(stage, sink)
+    await stage.restart("hub")
+    await post(stage, 2)
+    await stage.settle()
+    sink.read()
+    assert sink.offsets == [1, 2]
+    assert (sub.live, ended) == (True, [True])
+
+
+async def test_one_that_comes_back_reads_first_and_rests_then(stage: Stage) -> None:
+    await post(stage, 3)
+    sink = FakeSink()
+    sub, ended = resting(stage, sink, cursor=Cursor(stage.store.epoch, 1))
+    assert not sub.live
+    await stage.settle()
+    sink.read()
+    assert sink.offsets == [2, 3]
+    assert (sub.live, ended) == (True, [True])
+
+
+async def test_one_that_beats_keeps_its_task(stage: Stage) -> None:
+    sub, ended = resting(stage, FakeSink(), heartbeat=5)
+    await stage.settle()
+    assert (sub.live, ended) == (True, [])
+
+
+async def test_one_that_leaves_while_it_rests_gives_its_seat_back(stage: Stage) -> None:
+    sink = FakeSink()
+    sub, ended = resting(stage, sink)
+    await post(stage)
+    sub.leave()
+    sub.leave()
+    assert (stage.hub.seats, sub.live, sub.position) == (0, False, 1)
+    await post(stage)
+    sink.read()
+    assert (sink.offsets, ended) == ([1], [])
+
+
+async def test_what_cannot_be_projected_is_raised_where_one_wakes(stage: Stage) -> None:
+    failed: list[Exception] = []
+    shape = FakeShape()
+    sub = Subscription(stage.streams, FakeSink(), shape, StreamFilter())
+
+    async def run() -> None:
+        try:
+            await sub.run(wake)
+        except Unprojectable as failure:
+            failed.append(failure)
+
+    def wake() -> None:
+        stage.nursery.start_soon(run)
+
+    assert sub.rest(wake)
+    stage.projector.broken.add((shape.name, 1))
+    await post(stage)
+    await stage.settle()
+    assert len(failed) == 1
+    assert (stage.hub.seats, sub.live) == (0, False)
