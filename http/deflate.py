@@ -119,14 +119,19 @@ def _meet(parameters: Sequence[str]) -> Agreement | None:
             fits = name == "server_max_window_bits" and value in _BITS
         if not fits:
             return None
-    answer = f"{NAME}; server_no_context_takeover; client_no_context_takeover"
     asked = said.get("server_max_window_bits")
-    if asked is None:
+    return _AGREEMENTS.get(None if asked is None else min(int(asked), WINDOW))
+
+
+def _agreement(window: int | None) -> Agreement:
+    answer = f"{NAME}; server_no_context_takeover; client_no_context_takeover"
+    if window is None:
         return Agreement(WINDOW, answer)
-    if int(asked) < _LEAST_BITS:
-        return None
-    window = min(int(asked), WINDOW)
     return Agreement(window, f"{answer}; server_max_window_bits={window}")
+
+
+# By what was asked for; one for all clients.
+_AGREEMENTS: Final = {asked: _agreement(asked) for asked in (None, *range(_LEAST_BITS, WINDOW + 1))}
 
 
 def part(data: bytes, window: int = WINDOW) -> bytes:

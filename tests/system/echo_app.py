@@ -1,7 +1,8 @@
 """An application that sends back every WebSocket message, to test the transport alone.
 
 As a program, ``echo_app.py PORT``, it serves on loopback by the transport under test; with
-``--stock`` by Hypercorn as it is, with ``--compression`` permessage-deflate may be agreed.
+``--stock`` by Hypercorn as it is, with ``--compression`` permessage-deflate may be agreed, and
+parts of messages may come as fast as they can: Autobahn sends half a million for a case.
 """
 
 import sys
@@ -13,6 +14,7 @@ import trio
 from hypercorn.config import Config
 from hypercorn.trio import serve
 
+from incident_manager.http import hypercorn_ws
 from incident_manager.http.transport import Guard, install
 
 __all__ = ["EchoApp"]
@@ -62,7 +64,10 @@ def main(arguments: list[str]) -> None:
     config.bind = [f"127.0.0.1:{port}"]
     if "--stock" not in flags and not install():
         sys.exit("the transport does not know this Hypercorn")
-    app = EchoApp(compression="--compression" in flags)
+    compression = "--compression" in flags
+    if compression:
+        hypercorn_ws._SMALL_FRAMES = 0  # no limit
+    app = EchoApp(compression=compression)
     trio.run(partial(serve, app, config))  # type: ignore[arg-type]
 
 
