@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 import attrs
 from graphql import (
     FieldNode,
+    GraphQLError,
     GraphQLObjectType,
     Undefined,
     VariableNode,
@@ -55,7 +56,7 @@ def shape_of(operation: Operation, selectors: Selectors = ()) -> GraphQLShape:
     """The shape of a subscription; equal ones are one object while anybody holds it.
 
     Raises GraphQLError where a directive or an argument inside is given null for a variable
-    that must not be, and Refused where a relation is asked for more than it may give.
+    that must not be, or text that no document can hold, and Refused where a relation is asked for more than it may give.
     """
     executor = operation.executor
     [(alias, details)] = operation.grouped.items()
@@ -124,5 +125,8 @@ def _arguments(executor: TrioExecutor, node: FieldNode) -> Iterator[str]:
             source = values.sources[argument.value.name.value]
             if source.value is Undefined and source.signature.default is None:
                 continue  # as if it were not written: the argument's own default holds
-        literal = replace_variables(argument.value, values)
-        yield f"{argument.name.value}:{print_ast(literal)}"
+        literal = print_ast(replace_variables(argument.value, values))
+        if not literal.isascii() and any("\ud800" <= each <= "\udfff" for each in literal):
+            what = "is not valid Unicode text (it has half of a surrogate pair)"
+            raise GraphQLError(f"Argument '{argument.name.value}' {what}.")
+        yield f"{argument.name.value}:{literal}"

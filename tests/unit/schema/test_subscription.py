@@ -137,6 +137,13 @@ def test_a_relation_that_cannot_be_given_is_refused_at_once(inside: str) -> None
         assert f"first is {first}" in str(caught.value)
 
 
+def test_text_that_no_document_can_hold_is_refused_at_once() -> None:
+    query = "($a: String) { newIncidents { comments(after: $a) { totalCount } } }"
+    with pytest.raises(OperationRefused, match="'after' is not valid Unicode text"):
+        ask(query, a="half of \ud800 a pair")
+    assert ask(query, a="größer").shape.deep
+
+
 def test_a_query_is_no_subscription() -> None:
     with pytest.raises(ValueError, match="query is no subscription"):
         subscribed(PREPARER.prepare("{ cursor }"), ())
