@@ -7,7 +7,7 @@ then live. It owns its position; the seat in the hub is only its fast lane.
 from collections.abc import Callable, Sequence
 
 import trio
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from incident_manager.actors.batch import Batch
 from incident_manager.actors.cursor import Cursor
@@ -37,11 +37,9 @@ class Streams:
     projector: Projector
     projections: Projections
     clock: Callable[[], Micros]
-    replays: Replays = field(init=False)
-
-    @replays.default
-    def _replays(self) -> Replays:
-        return Replays(self.projections)
+    replays: Replays = field(
+        init=False, default=Factory(lambda it: Replays(it.projections), takes_self=True)
+    )
 
 
 class Subscription:
@@ -99,11 +97,10 @@ class Subscription:
     @property
     def cursor(self) -> Cursor | None:
         """Behind all that is at :attr:`position`; None before it has begun to read."""
-        hub, position = self._streams.hub, self.position
-        if position < 0:
+        hub, at = self._streams.hub, self.position
+        if at < 0:
             return None
-        here = Bounds(hub.epoch, position, position)
-        return hub.veils.bounds(self.shape.selectors, here).cursor
+        return hub.veils.bounds(self.shape.selectors, Bounds(hub.epoch, at, at)).cursor
 
     @property
     def lag(self) -> int:
@@ -254,9 +251,8 @@ class Subscription:
 
     def _replay(self, records: Sequence[Record]) -> bool:
         """Offer those that it wants; False where there is no room for one."""
-        epoch, last = self._streams.hub.epoch, records[-1].offset
-        passage = self._streams.replays.of(self.shape, self.wanted, records, epoch)
-        first = records[0].offset
+        streams, first, last = self._streams, records[0].offset, records[-1].offset
+        passage = streams.replays.of(self.shape, self.wanted, records, streams.hub.epoch)
         places = passage.between(first, last)
         taken = passage.offer(
             places, self._fresh_after, lambda at, what: self._offer(records[at - first], what)
@@ -271,8 +267,8 @@ class Subscription:
 
     def _offer(self, oldest: Record, what: bytes | Batch) -> bool:
         latency, sink = self._streams.hub.latency, self.sink
-        latency.subject = oldest if oldest.offset > self._fresh_after else None
         try:
+            latency.subject = oldest if oldest.offset > self._fresh_after else None
             return sink.offer_all(what) if isinstance(what, Batch) else sink.offer(what)
         finally:
             latency.subject = None
@@ -297,8 +293,7 @@ class Subscription:
         now = trio.current_time()
         if self._heartbeat is None or now < self._beat:
             return
-        self._beat = now + self._heartbeat
-        streams = self._streams
+        self._beat, streams = now + self._heartbeat, self._streams
         payload = streams.projector.heartbeat(self.shape, streams.clock(), str(self.cursor))
         self.sink.offer(payload)
         self.sink.outlet.flush()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import matplotlib as mpl
 
@@ -19,6 +20,7 @@ from load.rivals import OURS
 __all__ = ["draw", "gallery"]
 
 _OURS, _OTHERS = "#b3261e", ("#5c7fa3", "#93aec9", "#c5d4e3")
+_T = TypeVar("_T")
 _Value = Callable[[Measured], float]
 
 
@@ -26,8 +28,10 @@ def draw(results: Sequence[Measured], folder: Path, curves: Sequence[Curve] = ()
     """Draw what the results have figures for, as PNG files in ``folder``; which ones."""
     folder.mkdir(parents=True, exist_ok=True)
     drawn = []
-    paints = {name: partial(paint, results=results) for name, paint in _CHARTS.items()}
-    paints.update({one.key: partial(_growth, curve=one) for one in curves})
+    paints: dict[str, Callable[[Axes], bool]] = {
+        name: partial(_drawn, paint, results) for name, paint in _CHARTS.items()
+    }
+    paints.update({one.key: partial(_drawn, _growth, one) for one in curves})
     for name, paint in paints.items():
         figure, axes = plt.subplots(figsize=(9, 4.5), layout="constrained")
         if paint(axes):
@@ -37,6 +41,10 @@ def draw(results: Sequence[Measured], folder: Path, curves: Sequence[Curve] = ()
             drawn.append(path)
         plt.close(figure)
     return drawn
+
+
+def _drawn(paint: Callable[[Axes, _T], bool], what: _T, axes: Axes) -> bool:
+    return paint(axes, what)
 
 
 def _bars(
