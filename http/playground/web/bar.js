@@ -33,7 +33,7 @@ export class Bar {
 
   show(why = "") {
     const held = token() !== "";
-    at("#token").placeholder = held ? "set; type another to replace it" : "token or API key";
+    at("#token").placeholder = held ? "one is in use" : "token or API key";
     at("#forget").hidden = !held;
     at("#why").textContent = why;
     at("#why").hidden = !why;

@@ -2,11 +2,13 @@
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
+from system.browser.desk import Desk
 from system.browser.stage import Stage, stage
 
 HERE = Path(__file__).parent
@@ -18,6 +20,13 @@ def browser() -> Iterator[Stage]:
     """One Chromium for all of them."""
     with stage() as ready:
         yield ready
+
+
+@pytest.fixture
+def desk_at() -> Iterator[Callable[..., Desk]]:
+    """Makes desks, as the class does; they are closed at the end."""
+    with ExitStack() as desks:
+        yield lambda http, *given, **more: desks.enter_context(closing(Desk(http, *given, **more)))
 
 
 @pytest.fixture(scope="session")

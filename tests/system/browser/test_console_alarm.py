@@ -1,6 +1,7 @@
 """What the console does when it is not looked at: the alarm, tokens that run out, gaps."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,25 +17,40 @@ from system.harness import local, run
 
 pytestmark = pytest.mark.component("chromium")
 
+MakeDesk = Callable[..., Desk]
+
 expect.set_options(timeout=PATIENCE)
 
 SECRET = "a secret of tests, long enough for HS256"
 NOTED = """
-  window.noted = [];
+  const noted = [], tones = [];
+  let audio = null;
+  const tell = () => Object.assign(document.documentElement.dataset, {
+    noted: noted.join("; "), tones: tones.join("; "), seen: document.hasFocus(),
+    audio: audio?.state,
+  });
   window.Notification = class extends Notification {
     constructor(title, options) {
       super(title, options);
-      this.addEventListener("show", () => window.noted.push([title, options.body]));
+      this.addEventListener("show", () => tell(noted.push(`${title} (${options.body})`)));
     }
   };
-  window.tones = [];
   const { start } = OscillatorNode.prototype;
   OscillatorNode.prototype.start = function (at) {
-    window.tones.push([this.context.state, this.frequency.value]);
+    audio = this.context;
+    audio.onstatechange = tell;
+    tell(tones.push(this.frequency.value));
     return start.call(this, at);
   };
+  for (const each of ["focus", "blur"]) addEventListener(each, tell);
+  addEventListener("DOMContentLoaded", tell);
 """
-"""Notes what is shown and sounded, which is really done, too."""
+"""Notes on the page what is shown and sounded, which is really done, too."""
+
+
+def told(page: Page, name: str, text: str) -> None:
+    """Wait until that is noted."""
+    expect(page.locator("html")).to_have_attribute(f"data-{name}", text)
 
 
 def live(page: Page) -> None:
@@ -43,10 +59,10 @@ def live(page: Page) -> None:
 
 
 async def test_a_sound_and_a_notification_for_what_is_critical(
-    tmp_path: Path, browser: Stage
+    tmp_path: Path, browser: Stage, desk_at: MakeDesk
 ) -> None:
     async with run(tmp_path) as server:
-        desk = Desk(server.place.http)
+        desk = desk_at(server.place.http)
 
         def scene(tab: Tab) -> None:
             page = tab.page
@@ -57,41 +73,38 @@ async def test_a_sound_and_a_notification_for_what_is_critical(
             page.get_by_role("button", name="Alarm off").click()
             expect(page.get_by_role("button", name="Alarm on")).to_be_visible()
             # a sound at once, so that one knows how it sounds
-            page.wait_for_function("tones.length === 2")
-            assert page.evaluate("tones.map(([, pitch]) => pitch)") == [880, 660]
+            told(page, "tones", "880; 660")
+            told(page, "audio", "running")
             desk.send(alert("not so bad", "P2"))
             expect(page.get_by_role("option")).to_have_count(1)
             desk.send(alert("very bad", "P0", source="probe-eu"))
             expect(page.get_by_role("option")).to_have_count(2)
             # whoever looks at the page needs no notification
-            assert page.evaluate("noted") == []
+            told(page, "noted", "")
 
             session = page.context.new_cdp_session(page)
             session.send("Emulation.setFocusEmulationEnabled", {"enabled": False})
             other = page.context.new_page()
             other.bring_to_front()
-            page.wait_for_function("!document.hasFocus()")
-            page.wait_for_function("tones.length >= 2")
+            told(page, "seen", "false")
             desk.send(alert("not so bad either", "P3"))
             desk.send(alert("down", "P1", source="probe-us"))
-            page.wait_for_function("noted.length === 1")
-            assert page.evaluate("noted") == [["P1 down", "probe-us"]]
+            told(page, "noted", "P1 down (probe-us)")
             desk.ask(
                 """mutation ($id: UUID!) {
                     escalateIncident(incidentId: $id, newSeverity: P0, reason: "r") { id } }""",
                 id=desk.send(alert("creeping", "P2"))[0],
             )
-            page.wait_for_function("noted.length === 2")
-            assert page.evaluate("noted[1]") == ["P0 creeping", "grafana"]
-            assert page.evaluate("tones.every(([state]) => state === 'running')")
+            told(page, "noted", "P1 down (probe-us); P0 creeping (grafana)")
 
         await browser.play(scene, f"{server.place.http}/")
-        desk.close()
 
 
-async def test_without_being_asked_for_there_is_no_alarm(tmp_path: Path, browser: Stage) -> None:
+async def test_without_being_asked_for_there_is_no_alarm(
+    tmp_path: Path, browser: Stage, desk_at: MakeDesk
+) -> None:
     async with run(tmp_path) as server:
-        desk = Desk(server.place.http)
+        desk = desk_at(server.place.http)
 
         def scene(tab: Tab) -> None:
             page = tab.page
@@ -101,14 +114,14 @@ async def test_without_being_asked_for_there_is_no_alarm(tmp_path: Path, browser
             live(page)
             desk.send(alert("very bad", "P0"))
             expect(page.get_by_role("option")).to_have_count(1)
-            assert page.evaluate("[noted, tones]") == [[], []]
+            told(page, "noted", "")
+            told(page, "tones", "")
 
         await browser.play(scene, f"{server.place.http}/")
-        desk.close()
 
 
 async def test_a_token_that_runs_out_is_replaced_and_nothing_is_missed(
-    tmp_path: Path, browser: Stage
+    tmp_path: Path, browser: Stage, desk_at: MakeDesk
 ) -> None:
     settings = Settings(auth=AuthSettings(jwt_secret=SECRET))
 
@@ -116,7 +129,7 @@ async def test_a_token_that_runs_out_is_replaced_and_nothing_is_missed(
         return issue_token(settings, Role.RESPONDER, "ann", seconds)
 
     async with run(tmp_path, auth__jwt_secret=SECRET) as server:
-        desk = Desk(server.place.http, token(600.0))
+        desk = desk_at(server.place.http, token(600.0))
         desk.send(alert("before"))
 
         def scene(tab: Tab) -> None:
@@ -140,13 +153,14 @@ async def test_a_token_that_runs_out_is_replaced_and_nothing_is_missed(
             expect(page.locator(".row.fresh")).to_contain_text("while nobody was signed in")
 
         await browser.play(scene, f"{server.place.http}/")
-        desk.close()
 
 
-async def test_a_gap_is_told_and_everything_is_loaded_anew(tmp_path: Path, browser: Stage) -> None:
+async def test_a_gap_is_told_and_everything_is_loaded_anew(
+    tmp_path: Path, browser: Stage, desk_at: MakeDesk
+) -> None:
     async with local(tmp_path) as server:
         journal = server.gateway.running().journal
-        desk = Desk(server.http)
+        desk = desk_at(server.http)
         old, gone = await trio.to_thread.run_sync(lambda: desk.send(alert("old"), alert("gone")))
         away = [False]
         sockets: list[WebSocketRoute] = []
@@ -186,4 +200,3 @@ async def test_a_gap_is_told_and_everything_is_loaded_anew(tmp_path: Path, brows
 
         token = trio.lowlevel.current_trio_token()
         await browser.play(scene, f"{server.http}/")
-        await trio.to_thread.run_sync(desk.close)

@@ -1,6 +1,7 @@
 """The playground at ``/graphql/playground`` in a real browser, against a real server."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ pytestmark = [
     pytest.mark.component("make"),
     pytest.mark.usefixtures("playground"),
 ]
+
+MakeDesk = Callable[..., Desk]
 
 expect.set_options(timeout=PATIENCE)
 
@@ -66,11 +69,12 @@ def sign_in(page: Page, given: str) -> None:
     page.keyboard.press("Enter")
 
 
-async def test_a_query_runs_and_the_schema_is_explained(tmp_path: Path, browser: Stage) -> None:
+async def test_a_query_runs_and_the_schema_is_explained(
+    tmp_path: Path, browser: Stage, desk_at: MakeDesk
+) -> None:
     async with run(tmp_path) as server:
-        desk = Desk(server.place.http)
+        desk = desk_at(server.place.http)
         desk.send(alert("the one and only"))
-        desk.close()
 
         def scene(tab: Tab) -> None:
             page = tab.page
@@ -91,10 +95,10 @@ async def test_a_query_runs_and_the_schema_is_explained(tmp_path: Path, browser:
 
 @pytest.mark.parametrize("name", SUBSCRIPTIONS)
 async def test_a_subscription_in_its_ready_made_tab(
-    tmp_path: Path, browser: Stage, name: str
+    tmp_path: Path, browser: Stage, desk_at: MakeDesk, name: str
 ) -> None:
     async with run(tmp_path) as server:
-        desk = Desk(server.place.http)
+        desk = desk_at(server.place.http)
         [moved] = desk.send(alert("is moved", "P0"))
 
         def scene(tab: Tab) -> None:
@@ -114,14 +118,13 @@ async def test_a_subscription_in_its_ready_made_tab(
             expect(stream(page)).to_have_text("stopped")
 
         await browser.play(scene, server.place.http + PATH)
-        desk.close()
 
 
 async def test_a_lost_connection_comes_back_and_misses_nothing(
-    tmp_path: Path, browser: Stage
+    tmp_path: Path, browser: Stage, desk_at: MakeDesk
 ) -> None:
     async with run(tmp_path) as server:
-        desk = Desk(server.place.http)
+        desk = desk_at(server.place.http)
         sockets: list[WebSocketRoute] = []
         resumed: list[str] = []
 
@@ -155,12 +158,13 @@ async def test_a_lost_connection_comes_back_and_misses_nothing(
             assert '"cursor"' in resumed[0]
 
         await browser.play(scene, server.place.http + PATH)
-        desk.close()
 
 
-async def test_a_token_is_for_both_and_a_wrong_one_is_told(tmp_path: Path, browser: Stage) -> None:
+async def test_a_token_is_for_both_and_a_wrong_one_is_told(
+    tmp_path: Path, browser: Stage, desk_at: MakeDesk
+) -> None:
     async with run(tmp_path, auth__jwt_secret=SECRET) as server:
-        desk = Desk(server.place.http, token(Role.RESPONDER))
+        desk = desk_at(server.place.http, token(Role.RESPONDER))
 
         def scene(tab: Tab) -> None:
             page = tab.page
@@ -197,14 +201,13 @@ async def test_a_token_is_for_both_and_a_wrong_one_is_told(tmp_path: Path, brows
 
         # a browser reports each answer of 401 by itself
         await browser.play(scene, server.place.http + PATH, upset=True)
-        desk.close()
 
 
 async def test_headers_go_with_fetches_and_with_connection_init(
-    tmp_path: Path, browser: Stage
+    tmp_path: Path, browser: Stage, desk_at: MakeDesk
 ) -> None:
     async with run(tmp_path, auth__jwt_secret=SECRET) as server:
-        desk = Desk(server.place.http, token(Role.RESPONDER))
+        desk = desk_at(server.place.http, token(Role.RESPONDER))
         given = token(Role.VIEWER)
 
         def scene(tab: Tab) -> None:
@@ -224,13 +227,12 @@ async def test_headers_go_with_fetches_and_with_connection_init(
             assert given not in page.evaluate("JSON.stringify(localStorage)")
 
         await browser.play(scene, server.place.http + PATH, upset=True)
-        desk.close()
 
 
-async def test_over_tls_and_http2(tmp_path: Path, browser: Stage) -> None:
+async def test_over_tls_and_http2(tmp_path: Path, browser: Stage, desk_at: MakeDesk) -> None:
     made = certificates.make(tmp_path / "tls")
     async with run(tmp_path, tls=made) as server:
-        desk = Desk(server.place.http, verify=made.trust())
+        desk = desk_at(server.place.http, verify=made.trust())
 
         def scene(tab: Tab) -> None:
             page = tab.page
@@ -244,7 +246,6 @@ async def test_over_tls_and_http2(tmp_path: Path, browser: Stage) -> None:
             expect(result(page)).to_contain_text("over one connection")
 
         await browser.play(scene, server.place.http + PATH, ignore_https_errors=True)
-        desk.close()
 
 
 THEIRS = {"color-contrast", "nested-interactive"}
