@@ -1,48 +1,29 @@
 """One WebSocket of Hypercorn's, with an end to what it takes in."""
 
-import time
-from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
-import h11
 import trio
 from hypercorn.protocol.events import (
     Body,
     Data,
-    EndBody,
     Event,
     Request,
-    Response,
     StreamClosed,
 )
-from hypercorn.protocol.h11 import H11Protocol
-from hypercorn.protocol.ws_stream import ASGIWebsocketState, FrameTooLargeError, WSStream
-from hypercorn.typing import ConnectionState as Names
+from hypercorn.protocol.ws_stream import FrameTooLargeError
 from wsproto.connection import ConnectionState
 from wsproto.events import CloseConnection, Message, Ping, Pong
-from wsproto.extensions import Extension
 from wsproto.frame_protocol import CloseReason
-from wsproto.handshake import WEBSOCKET_VERSION
 from wsproto.utilities import LocalProtocolError
 
-from incident_manager.http.app_queue import AppQueue
-from incident_manager.http.compressed_writer import CompressedWriter
-from incident_manager.http.deflate import Agreement, agree
-from incident_manager.http.deflate_extension import EXTENSIONS, DeflateExtension, DeflateHandshake
-from incident_manager.http.hypercorn_h2 import GuardedH2
-from incident_manager.http.hypercorn_tcp import GuardedServer
-from incident_manager.http.own_task import NURSERY, OwnTask
+from incident_manager.http.hypercorn_handshake import OpeningWebSocket
 from incident_manager.http.pace import Pace
 from incident_manager.http.stream_lane import StreamLane
 from incident_manager.http.transport import guard_of
-from incident_manager.http.websocket_frames import Frames
-from incident_manager.http.websocket_writer import KEY, Lane, WebSocketWriter
 
 __all__ = ["BoundedWebSocket"]
 
-_READ = (b"connection", b"sec-websocket-protocol")
 _PONGS = 64  # of so many pings that came at once each is answered, of more the last alone
 
 _TURN = 16  # frames after which others have a turn
@@ -52,32 +33,11 @@ _SMALL = 1024  # bytes; larger parts of a message are bounded by its limit
 _ANSWERS = 1.0  # seconds that an application has to answer what came before a mistake
 
 
-class _Accepted:
-    """What is left of a handshake."""
+class BoundedWebSocket(OpeningWebSocket):
+    """Hypercorn 0.18 says 1009 to a message that is too large, and then goes on to collect it.
 
-    accepted = True
-    version: bytes | None = None
-
-
-class _NobodyWaits:
-    """An event of Hypercorn's that nothing waits for."""
-
-    async def set(self) -> None:
-        """Nothing."""
-
-
-_ACCEPTED = _Accepted()
-_NOBODY_WAITS = _NobodyWaits()
-
-
-class BoundedWebSocket(WSStream):
-    """Hypercorn 0.18 says 1009 to a message that is too large, and then goes on to collect it;
-    it always agrees to permessage-deflate, and inflates before it counts.
-
-    Here nothing is kept after 1009, and the application is told at once. Compression is agreed
-    where the application wants it, and without a context that would be kept.
-    A frame that breaks the protocol gets its close (RFC 6455, section 7.1.7). The application
-    gets a ``WebSocketWriter`` for the frames it makes itself.
+    Here nothing is kept after 1009, and the application is told at once. A frame that breaks the
+    protocol gets its close (RFC 6455, section 7.1.7).
 
     ``heard`` is when the client was last heard of, in Trio's time. While it is ``busy`` with what
     the client has sent, it hears nothing more.
@@ -91,13 +51,7 @@ class BoundedWebSocket(WSStream):
     _last: CloseConnection | None = None
     _ended: trio.Event | None = None
     _pace: Pace
-    _lane: Lane | None = None
-    _writer: WebSocketWriter | None = None
-    _queue: AppQueue | None = None
-    _own: OwnTask | None = None
-    _frames: Frames | None = None
     unread = False
-    _agreement: Agreement | None = None
 
     async def handle(self, event: Event) -> None:
         """Take what the connection has for this WebSocket."""
@@ -111,21 +65,7 @@ class BoundedWebSocket(WSStream):
     async def _handle(self, event: Event) -> None:
         if isinstance(event, Request):
             self._pace = Pace(_SMALL_FRAMES)
-            if guard_of(self.app).compression:
-                self._agreement = agree(_values(event.headers, EXTENSIONS))
-            kept = [_ascii(each) for each in event.headers if each[0].lower() != EXTENSIONS]
-            state = Names({**event.state, **self._offer()})
-            if (server := self._server()) is not None:
-                self._own = OwnTask(self.task_group, self, server.read)
-                state[NURSERY] = server.nursery
-                server.application = self._own
-                self.task_group = cast(Any, self._own)
-            await super().handle(replace(event, headers=kept, state=state))
-            if self._own is None and self.app_put is not None:
-                self._queue = AppQueue(self.app_put, self.task_group)
-                self.app_put = self._queue.put
-            if self.closed:  # refused, after which Hypercorn leaves the connection open for ever
-                await self.send(StreamClosed(stream_id=self.stream_id))
+            await self._open(event)
         elif isinstance(event, Body | Data) and not self.closed and not self.handshake.accepted:
             await self._too_early()
         elif isinstance(event, Body | Data) and (
@@ -135,27 +75,10 @@ class BoundedWebSocket(WSStream):
         else:
             await super().handle(event)
 
-    def _offer(self) -> dict[str, object]:
-        """What the application can write with, where this is a connection of ours."""
-        protocol = getattr(self.send, "__self__", None)
-        if isinstance(protocol, GuardedH2):
-            self._lane = StreamLane(protocol, self.stream_id)
-        elif (server := self._server()) is not None:
-            self._lane = server.wire
-        if self._lane is None:
-            return {}
-        if self._agreement is None:
-            self._writer = WebSocketWriter(self._lane)
-        else:
-            self._writer = CompressedWriter(self._lane, self._agreement)
-        return {KEY: self._writer}
-
-    def _is_open(self) -> bool:
-        return (
-            not self.closed
-            and self.handshake.accepted
-            and self.connection.state is ConnectionState.OPEN
-        )
+    async def _accept(self, message: Any) -> None:
+        await super()._accept(message)
+        if message.get("subprotocol") is not None:  # others may not know how to answer
+            guard_of(self.app).pulse.begin(self)
 
     async def app_send(self, message: Any) -> None:
         """Take what the application says; None when it has ended."""
@@ -169,76 +92,10 @@ class BoundedWebSocket(WSStream):
                 self._queue.close()
         await super().app_send(message)
 
-    async def _accept(self, message: Any) -> None:
-        extensions: list[Extension] = []
-        if self._agreement is not None:
-            extension = DeflateExtension(self._agreement, self.buffer.max_length)
-            self.handshake = DeflateHandshake(self.handshake, extension)
-            extensions.append(extension)
-        if self._own is None:
-            await super()._accept(message)
-        else:
-            await self._answer(message)
-        self._frames = Frames(extensions)
-        self.connection = cast(Any, self._frames)
-        if self._own is not None:
-            self._forget_handshake()
-        if self._writer is not None:
-            self._writer.open = self._is_open()
-        if message.get("subprotocol") is not None:  # others may not know how to answer
-            guard_of(self.app).pulse.begin(self)
-
-    async def _answer(self, message: Any) -> None:
-        """Accept as Hypercorn does, but without h11, which is done with this connection."""
-        self.state = ASGIWebsocketState.CONNECTED
-        subprotocol, more = message.get("subprotocol"), message.get("headers", ())
-        status, headers, _ = self.handshake.accept(subprotocol, more)
-        headers += self.config.response_headers("h11")
-        lines = [b"%b: %b\r\n" % header for header in headers]
-        head = b"HTTP/1.1 %d \r\n%b\r\n" % (status, b"".join(lines))
-        await self.send(Data(stream_id=self.stream_id, data=head))
-        told: Any = {"status": status, "headers": []}
-        await self.config.log.access(self.scope, told, time.time() - self.start_time)
-        if self.config.websocket_ping_interval is not None:
-            self.task_group.spawn(self._send_pings)
-
-    def _forget_handshake(self) -> None:
-        """Drop what a connection does not need that has become a WebSocket for good."""
-        protocol: Any = getattr(self.send, "__self__", None)
-        protocol.connection.h11_connection = None
-        protocol.can_read = _NOBODY_WAITS
-        self.handshake = cast(Any, _ACCEPTED)
-        self.scope.clear()  # type: ignore[attr-defined]
-
     async def _send_wsproto_event(self, event: Any) -> None:
         if self._writer is not None and isinstance(event, CloseConnection):
             self._writer.open = False
         await super()._send_wsproto_event(event)
-
-    async def _send_error_response(self, status_code: int) -> None:
-        """Refuse a handshake; one of another version is told ours (RFC 6455, section 4.4)."""
-        if status_code != 400 or self.handshake.version in {None, WEBSOCKET_VERSION}:
-            await super()._send_error_response(status_code)
-            return
-        headers = [
-            (b"content-length", b"0"),
-            (b"connection", b"close"),
-            (b"sec-websocket-version", WEBSOCKET_VERSION),
-        ]
-        await self.send(Response(stream_id=self.stream_id, status_code=426, headers=headers))
-        await self.send(EndBody(stream_id=self.stream_id))
-
-    async def _too_early(self) -> None:
-        """Refuse a client that sends before it has its answer; after a refusal, ignore it."""
-        if self.state is not ASGIWebsocketState.HANDSHAKE:
-            return
-        self.closed = True  # nothing the application says from now on counts
-        with suppress(h11.LocalProtocolError):  # or it has just had its answer
-            await self._send_error_response(400)
-        if self.app_put is not None:
-            code = CloseReason.ABNORMAL_CLOSURE.value
-            await self.app_put({"type": "websocket.disconnect", "code": code})
-        await self.send(StreamClosed(stream_id=self.stream_id))
 
     async def take(self, data: bytes | None) -> None:
         """Take what comes next, for an application that asks for it; at the end nothing."""
@@ -367,29 +224,6 @@ class BoundedWebSocket(WSStream):
             server.socket.abort()
         elif isinstance(self._lane, StreamLane):
             self._lane.abandon()
-
-    def _server(self) -> GuardedServer | None:
-        """The connection, where it has this WebSocket alone."""
-        alone = isinstance(getattr(self.send, "__self__", None), H11Protocol)
-        return self._connection() if alone else None
-
-    def _connection(self) -> GuardedServer | None:
-        """The connection that this WebSocket is on."""
-        protocol = getattr(self.send, "__self__", None)
-        server = getattr(getattr(protocol, "send", None), "__self__", None)
-        return server if isinstance(server, GuardedServer) else None
-
-
-def _values(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[str]:
-    return [value.decode("latin-1") for key, value in headers if key.lower() == name]
-
-
-def _ascii(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
-    """A header as Hypercorn can read it: what it takes for ASCII without a look, must be."""
-    name, value = header
-    if name.lower() not in _READ or value.isascii():
-        return header
-    return name, value.decode("ascii", "replace").encode("ascii", "replace")
 
 
 def _is_small(event: object) -> bool:

@@ -1,7 +1,8 @@
 """The seam to Hypercorn's connections: none of them can hold the server up, or pull it down.
 
 :func:`install` puts it in, for ``incident-manager serve`` and plain ``hypercorn`` alike. The parts
-are in ``hypercorn_tcp``, ``hypercorn_ws`` and ``hypercorn_h2``, which reach into Hypercorn.
+are in ``hypercorn_tcp``, ``hypercorn_handshake``, ``hypercorn_ws`` and ``hypercorn_h2``, which
+reach into Hypercorn.
 """
 
 import importlib
@@ -34,6 +35,13 @@ _PUT_IN: Final = {
 }
 _RELIED_ON: Final = (
     *_PUT_IN,
+    "hypercorn.app_wrappers:ASGIWrapper",
+    "hypercorn.trio.tcp_server:MAX_RECV",
+    "hypercorn.trio.task_group:TaskGroup.spawn_app",
+    "hypercorn.protocol.ws_stream:ASGIWebsocketState",
+    "hypercorn.protocol.ws_stream:Handshake.accept",
+    "hypercorn.protocol.ws_stream:WSStream.handle",
+    "wsproto.connection:Connection.events",
     "hypercorn.trio.tcp_server:TCPServer.protocol_send",
     "hypercorn.trio.tcp_server:TCPServer._close",
     "hypercorn.trio.tcp_server:TCPServer._read_data",
