@@ -40,6 +40,7 @@ class Token:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._taken = trio.Event()
         self._settings = load_settings({"auth.jwt_secret": SECRET}, {}, lambda _: b"")
 
     def issue(self, ttl: float) -> str:
@@ -52,7 +53,16 @@ class Token:
         fresh.write_text(self.issue(ttl) + "\n")
         fresh.replace(self.path)
 
+    async def keep_fresh(self, ttl: float) -> None:
+        """Give a new one each second, as a sidecar would, until it is taken away."""
+        while not self._taken.is_set():
+            self.give(ttl)
+            with trio.move_on_after(1):
+                await self._taken.wait()
+
     def take_away(self) -> None:
+        """Let there be none; nobody keeps it fresh any more."""
+        self._taken.set()
         self.path.unlink()
 
 

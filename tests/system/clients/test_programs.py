@@ -126,12 +126,8 @@ class Feeder:
 
 
 async def run_out(followers: Followers, token: Token, feeder: Feeder) -> None:
-    """Twice the token is renewed on the living connection; then there is none in time.
-
-    Each one outlives the renewal of the one before it, which is due a fifth before that ends.
-    """
-    for ttl in (14, 6):
-        token.give(ttl)
+    """Twice the token is renewed on the living connection; then there is none in time."""
+    for _ in range(2):
         await feeder.feed(25)
         await all_say(followers, "token renewed")
     token.take_away()
@@ -265,10 +261,11 @@ async def test_every_event_once_and_in_order(
     async with (
         run(tmp_path, auth__jwt_secret=SECRET) as server,
         proxied(server.place.port) as proxy,
+        trio.open_nursery() as nursery,
     ):
         token = Token(tmp_path / "token")
         build_all(built)  # before the token's time begins
-        token.give(12)  # long enough for the start of the interpreters
+        nursery.start_soon(token.keep_fresh, 8)
         async with (
             open_client(server.place.ws, lambda: token.issue(3600), backoff=AT_ONCE) as client,
             all_following(built, proxy.ws, AUTH_TOKEN_FILE=token.path) as followers,
