@@ -56,7 +56,8 @@ def shape_of(operation: Operation, selectors: Selectors = ()) -> GraphQLShape:
     """The shape of a subscription; equal ones are one object while anybody holds it.
 
     Raises GraphQLError where a directive or an argument inside is given null for a variable
-    that must not be, or text that no document can hold, and Refused where a relation is asked for more than it may give.
+    that must not be, or text that no document can hold, and Refused where a relation is asked
+    for more than it may give.
     """
     executor = operation.executor
     [(alias, details)] = operation.grouped.items()
