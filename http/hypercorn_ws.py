@@ -52,6 +52,8 @@ class BoundedWebSocket(OpeningWebSocket):
     _ended: trio.Event | None = None
     _pace: Pace
     unread = False
+    _taken = b""
+    _at = 0
 
     async def handle(self, event: Event) -> None:
         """Take what the connection has for this WebSocket."""
@@ -104,18 +106,29 @@ class BoundedWebSocket(OpeningWebSocket):
             if server is not None:
                 await server.gone()
             return
-        text = None
-        if self._frames is not None and not (self.closed or self._over):
-            text = self._frames.whole(data, self.buffer.max_length)
-        if text is None:
-            await self.handle(Data(stream_id=self.stream_id, data=data))
-        else:
-            self.heard = trio.current_time()
-            await self._tell({"type": "websocket.receive", "bytes": None, "text": text})
+        self._taken = data
+        self._at = 0
+        await self.go_on()
 
     async def go_on(self) -> None:
-        """Take what has come already."""
-        await self._handle_events()
+        """Take what has come already: the next message at least, if there is one."""
+        if not self._taken:
+            await self._handle_events()
+            return
+        found = None
+        if self._frames is not None and not (self.closed or self._over):
+            found = self._frames.whole(self._taken, self._at, self.buffer.max_length)
+        if found is None:
+            data, self._taken = self._taken[self._at :], b""
+            self.unread = False
+            await self.handle(Data(stream_id=self.stream_id, data=data))
+            return
+        text, self._at = found
+        self.unread = self._at < len(self._taken)
+        if not self.unread:
+            self._taken = b""
+        self.heard = trio.current_time()
+        await self._tell({"type": "websocket.receive", "bytes": None, "text": text})
 
     async def _handle_events(self) -> None:
         self.unread = True  # until none is left: it may be cancelled, or the application's turn
@@ -205,7 +218,7 @@ class BoundedWebSocket(OpeningWebSocket):
     def is_slow(self) -> bool:
         """Whether its client takes what is sent, or what it has sent is not being read."""
         lane, server = self._lane, self._connection()
-        if self.busy or lane is None:
+        if self.busy or self.unread or lane is None:
             return True
         waits = lane.size
         if server is None:

@@ -9,7 +9,7 @@ from wsproto.extensions import Extension
 
 __all__ = ["Frames"]
 
-_WHOLE_TEXT: Final = b"\x81"
+_WHOLE_TEXT: Final = 0x81
 _MASKED: Final = 0x80
 _TWO_BYTES: Final = 126  # for a length that stands in the next two bytes
 _LEAST: Final = 6  # bytes of a masked frame
@@ -33,27 +33,29 @@ class Frames:
         """How far the closing handshake is."""
         return ConnectionState.OPEN if self._connection is None else self._connection.state
 
-    def whole(self, data: bytes, most: int) -> str | None:
-        """The text of a message that ``data`` is, no less and no more: one masked frame of ``most``
-        bytes at most, not compressed (RFC 6455, section 5.2). It has been taken then.
+    def whole(self, data: bytes, at: int, most: int) -> tuple[str, int] | None:
+        """The text of the message that begins at ``at``, and where it ends: one masked frame that
+        is all there, of ``most`` bytes at most, not compressed (RFC 6455, section 5.2). It has been
+        taken then.
 
         None where something is half-way, or it is anything else: that is for wsproto.
         """
-        if self._connection is not None or data[:1] != _WHOLE_TEXT or len(data) < _LEAST:
+        if self._connection is not None or len(data) < at + _LEAST or data[at] != _WHOLE_TEXT:
             return None
-        size, start = data[1] - _MASKED, 2
+        size, start = data[at + 1] - _MASKED, at + 6
         if size == _TWO_BYTES:
-            size, start = int.from_bytes(data[2:4], "big"), 4
+            size, start = int.from_bytes(data[at + 2 : at + 4], "big"), at + 8
             if size < _TWO_BYTES:  # not the shortest way to write it
                 return None
         elif not 0 <= size < _TWO_BYTES:
             return None
-        if size > most or len(data) != start + 4 + size:
+        end = start + size
+        if size > most or len(data) < end:
             return None
-        mask = data[start : start + 4] * (size // 4 + 1)
-        masked = int.from_bytes(data[start + 4 :], "big") ^ int.from_bytes(mask[:size], "big")
+        mask = data[start - 4 : start] * (size // 4 + 1)
+        masked = int.from_bytes(data[start:end], "big") ^ int.from_bytes(mask[:size], "big")
         try:
-            return masked.to_bytes(size, "big").decode()
+            return masked.to_bytes(size, "big").decode(), end
         except UnicodeDecodeError:
             return None
 

@@ -34,12 +34,13 @@ def kept(frames: Frames) -> bool:
 def test_a_whole_text_is_what_wsproto_makes_of_it(text: str, times: int) -> None:
     data = Connection(ConnectionType.CLIENT).send(TextMessage(text * 10**times))
     frames, real = Frames(), Connection(ConnectionType.SERVER)
-    found = frames.whole(data, LIMIT)
+    found = frames.whole(data, 0, LIMIT)
     real.receive_data(data)
     events = list(real.events())
     size = len((text * 10**times).encode())
     if size < 65536:
-        assert [found] == [event.data for event in events if isinstance(event, Message)]
+        [message] = [event for event in events if isinstance(event, Message)]
+        assert found == (message.data, len(data))
     else:
         assert found is None
     assert not kept(frames)
@@ -51,7 +52,6 @@ def test_a_whole_text_is_what_wsproto_makes_of_it(text: str, times: int) -> None
         b"",
         b"\x81",
         b"\x81\x80\x11\x22\x33",
-        masked(0x81, b"ab") + masked(0x81, b"cd"),
         masked(0x81, b"abc")[:-1],
         masked(0x01, b"begins"),
         masked(0x80, b"ends"),
@@ -66,12 +66,21 @@ def test_a_whole_text_is_what_wsproto_makes_of_it(text: str, times: int) -> None
     ],
 )
 def test_anything_else_is_for_wsproto(data: bytes) -> None:
-    assert Frames().whole(data, LIMIT) is None
+    assert Frames().whole(data, 0, LIMIT) is None
+    assert Frames().whole(masked(0x81, b"first") + data, 11, LIMIT) is None
+
+
+def test_messages_that_came_together_are_taken_one_by_one() -> None:
+    frames, data = Frames(), masked(0x81, b"one") + masked(0x81, b"") + masked(0x81, b"two" * 50)
+    assert frames.whole(data, 0, LIMIT) == ("one", 9)
+    assert frames.whole(data, 9, LIMIT) == ("", 15)
+    assert frames.whole(data, 15, LIMIT) == ("two" * 50, len(data))
+    assert frames.whole(data, len(data), LIMIT) is None
 
 
 def test_a_message_beyond_the_limit_is_for_wsproto_that_says_so() -> None:
-    assert Frames().whole(masked(0x81, b"x" * 300), 300) == "x" * 300
-    assert Frames().whole(masked(0x81, b"x" * 301), 300) is None
+    assert Frames().whole(masked(0x81, b"x" * 300), 0, 300) == ("x" * 300, 308)
+    assert Frames().whole(masked(0x81, b"x" * 301), 0, 300) is None
 
 
 def test_while_something_is_half_way_all_is_for_wsproto() -> None:
@@ -79,7 +88,7 @@ def test_while_something_is_half_way_all_is_for_wsproto() -> None:
     frames.receive_data(masked(0x01, b"be"))
     assert [event.message_finished for event in texts(frames)] == [False]
     assert kept(frames)
-    assert frames.whole(masked(0x81, b"no"), LIMIT) is None
+    assert frames.whole(masked(0x81, b"no"), 0, LIMIT) is None
     frames.receive_data(masked(0x80, b"gun"))
     assert [event.data for event in texts(frames)] == ["gun"]
     assert not kept(frames)
@@ -121,7 +130,7 @@ def test_a_close_is_remembered() -> None:
     frames = Frames()
     frames.send(CloseConnection(code=1001))
     assert frames.state is ConnectionState.LOCAL_CLOSING
-    assert frames.whole(masked(0x81, b"late"), LIMIT) is None
+    assert frames.whole(masked(0x81, b"late"), 0, LIMIT) is None
     frames.receive_data(masked(0x88, b"\x03\xe9"))
     assert [type(event) for event in frames.events()] == [CloseConnection]
     assert frames.state is ConnectionState.CLOSED
