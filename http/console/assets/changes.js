@@ -42,23 +42,31 @@ export function explain(name, error, now) {
 }
 
 export class Changes {
+  #left = new Map(); // id: a promise of the version that our last change of it leaves
+
   // `changed()` is told when the store shows something else.
   constructor(link, store, changed) {
     Object.assign(this, { link, store, changed });
   }
 
-  // Raises Error, with words for whoever asked.
+  // One change of an incident after the other: the next expects the version that ours before it has
+  // left, or that was seen if ours failed. Raises Error, with words for whoever asked.
   async make(name, id, given, me) {
     const held = this.store.held(id);
     const patch = hoped(name, held, given, me, new Date().toISOString());
     const key = this.store.hope(id, patch);
     this.changed();
+    const seen = Promise.resolve(this.#left.get(id) ?? held.version).catch(() => held.version);
+    const asked = seen.then((version) => this.link.request(CHANGES[name], { id, version, ...given }));
+    const left = asked.then(({ done }) => done.version);
+    left.catch(() => {}); // it is told of below
+    this.#left.set(id, left);
     try {
-      const { done } = await this.link.request(CHANGES[name], { id, version: held.version, ...given });
-      this.store.put(done);
+      this.store.put((await asked).done);
     } catch (error) {
       throw new Error(explain(name, error, this.store.held(id)), { cause: error });
     } finally {
+      if (this.#left.get(id) === left) this.#left.delete(id);
       this.store.settle(id, key);
       this.changed();
     }
