@@ -332,3 +332,50 @@ def test_deeply_nested_variables_are_refused(depth: int) -> None:
         nested = {"a": nested}
     query = "query ($v: Map) { incidents(filter: {labels: $v}) { cursor } }"
     assert refused(query, None, {"v": nested})["code"] == "BAD_USER_INPUT"
+
+
+STREAM = "subscription S($s: [Severity!]) { incidentUpdates(severities: $s) { actor } }"
+
+
+def test_a_subscription_is_prepared_once_for_all_who_ask_for_the_same() -> None:
+    preparer = Preparer()
+    first = preparer.prepare(STREAM, "S", {"s": ["P1"]})
+    assert preparer.prepare(STREAM, "S", {"s": ["P1"]}) is first
+    for other in ((STREAM, None, {"s": ["P1"]}), (STREAM, "S", {"s": ["P2"]}), (STREAM, "S", None)):
+        assert preparer.prepare(*other) is not first
+
+
+def test_a_result_is_prepared_for_everyone_anew_and_so_is_what_is_long() -> None:
+    preparer = Preparer()
+    assert preparer.prepare("{ cursor }") is not preparer.prepare("{ cursor }")
+    long = STREAM + " " * 4_096
+    assert preparer.prepare(long) is not preparer.prepare(long)
+
+
+def test_what_is_prepared_already_is_not_for_everyone(monkeypatch: pytest.MonkeyPatch) -> None:
+    preparer = Preparer()
+    preparer.prepare(STREAM, role=Role.ADMIN)
+    monkeypatch.setattr(
+        "incident_manager.schema.operation.ACCESS", {**ACCESS, "Subscription": Access(Role.ADMIN)}
+    )
+    with pytest.raises(OperationRefused) as caught:
+        preparer.prepare(STREAM, role=Role.VIEWER)
+    assert caught.value.errors[0]["extensions"]["code"] == ErrorCode.FORBIDDEN.value
+
+
+def test_of_prepared_subscriptions_the_least_used_are_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("incident_manager.schema.operation._MOST_SUBSCRIPTIONS", 2)
+    preparer = Preparer()
+    one, two, three = ({"s": [severity]} for severity in ("P0", "P1", "P2"))
+    first, second = preparer.prepare(STREAM, None, one), preparer.prepare(STREAM, None, two)
+    assert preparer.prepare(STREAM, None, one) is first
+    preparer.prepare(STREAM, None, three)
+    assert preparer.prepare(STREAM, None, one) is first
+    assert preparer.prepare(STREAM, None, two) is not second
+
+
+def test_variables_that_are_no_json_are_refused_as_ever() -> None:
+    bad = refused(STREAM, None, {"s": object()})
+    assert bad["code"] == ErrorCode.BAD_USER_INPUT.value

@@ -312,3 +312,16 @@ def test_a_filter_is_its_naive_predicate(
     assert found.field is stream
     for event in events:
         assert matches(stream, found.filter, event) is naive(stream, arguments, event)
+
+
+def test_it_is_planned_once_for_all_of_the_same_selectors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("incident_manager.schema.subscription._MOST_PLANS", 2)
+    operation = PREPARER.prepare("subscription { incidentUpdates { actor changedFields } }")
+    plans = {each: subscribed(operation, each) for each in ((), (("a", "1"),))}
+    for selectors, plan in plans.items():
+        assert subscribed(operation, selectors) is plan
+        assert plan.filter.selectors == selectors
+        assert plan.shape.selectors == selectors
+    assert subscribed(operation, (("a", "2"),)).filter.selectors == (("a", "2"),)
+    assert subscribed(operation, ()) == plans[()]
+    assert len(operation.plans) == 2
