@@ -49,10 +49,12 @@ _MOST_ITEMS: Final = 1_000
 """More items than this no list or object in a variable may have."""
 
 
-_MOST_SUBSCRIPTIONS: Final = 1_000
-"""So many prepared subscriptions are remembered."""
+_REMEMBERED: Final = 64 * 1024
+"""So many characters of text and variables of prepared subscriptions are remembered: each of them
+keeps a document alive, which may take some 200 bytes for a character.
+"""
 _MOST_ASKED: Final = 4_096
-"""Longer ones, in bytes of text and variables, are not."""
+"""Longer ones are not."""
 
 _Asked = tuple[str, str | None, bytes]
 
@@ -63,7 +65,13 @@ def _asked(query: str, name: str | None, variables: Mapping[str, object] | None)
         given = msgspec.json.encode(variables) if variables else b""
     except (TypeError, ValueError, OverflowError, RecursionError):  # the checks will say it
         return None
-    return (query, name, given) if len(query) + len(given) <= _MOST_ASKED else None
+    asked = (query, name, given)
+    return asked if _length(asked) <= _MOST_ASKED else None
+
+
+def _length(asked: _Asked) -> int:
+    query, name, given = asked
+    return len(query) + len(name or "") + len(given)
 
 
 @frozen(eq=False)
@@ -101,6 +109,7 @@ class Preparer:
         self._schema = schema
         self._documents = Documents(schema, limits, rules=rules)
         self._subscriptions: OrderedDict[_Asked, Operation] = OrderedDict()
+        self._remembered = 0
 
     def statistics(self) -> Statistics:
         """What its cache of documents holds."""
@@ -144,10 +153,15 @@ class Preparer:
         operation = Operation(node.operation, name, fields, grouped, executor)
         # What is streamed is the same for all who ask for the same; a result is not.
         if operation.streams and asked is not None:
-            self._subscriptions[asked] = operation
-            if len(self._subscriptions) > _MOST_SUBSCRIPTIONS:
-                self._subscriptions.popitem(last=False)
+            self._remember(asked, operation)
         return operation
+
+    def _remember(self, asked: _Asked, operation: Operation) -> None:
+        self._subscriptions[asked] = operation
+        self._remembered += _length(asked)
+        while self._remembered > _REMEMBERED:
+            oldest, _ = self._subscriptions.popitem(last=False)
+            self._remembered -= _length(oldest)
 
     def _executor(
         self, document: DocumentNode, node: OperationDefinitionNode, variables: dict[str, object]

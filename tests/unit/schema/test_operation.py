@@ -366,7 +366,8 @@ def test_what_is_prepared_already_is_not_for_everyone(monkeypatch: pytest.Monkey
 def test_of_prepared_subscriptions_the_least_used_are_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("incident_manager.schema.operation._MOST_SUBSCRIPTIONS", 2)
+    length = len(STREAM) + len('{"s":["P0"]}')
+    monkeypatch.setattr("incident_manager.schema.operation._REMEMBERED", 2 * length)
     preparer = Preparer()
     one, two, three = ({"s": [severity]} for severity in ("P0", "P1", "P2"))
     first, second = preparer.prepare(STREAM, None, one), preparer.prepare(STREAM, None, two)
