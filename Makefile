@@ -19,7 +19,7 @@ $(STAMP): pyproject.toml src/incident_manager/__init__.py
 	@touch $@
 
 run: $(STAMP) ## serve on localhost:8080 with an SQLite journal
-	@$(MAKE) --silent playground-once
+	@$(MAKE) --silent --no-print-directory playground-once
 	@$(BIN)/incident-manager serve $(ARGS)
 
 # GraphiQL and what it needs, from npm, as the lock file says. The server runs without it too.
@@ -33,7 +33,7 @@ playground: $(PACKED) ## build the page at /graphql/playground (needs Node 20)
 $(PACKED): $(shell find $(PLAYGROUND)/web -type f)
 	@mkdir -p $(BUNDLE)
 	@cp -R $(PLAYGROUND)/web/. $(BUNDLE)
-	cd $(BUNDLE) && npm ci --no-audit --no-fund --loglevel=error
+	cd $(BUNDLE) && npm ci --prefer-offline --no-audit --no-fund --loglevel=error
 	cd $(BUNDLE) && node build.mjs ../../$(PLAYGROUND)/assets
 	@touch $@
 
@@ -43,7 +43,7 @@ wheel: $(STAMP) playground ## the wheel in dist/, with the playground
 # Where Node is there, `make run` tries it a single time, and is as content without.
 .PHONY: playground-once
 playground-once:
-	@if ! $(MAKE) --question playground && [ ! $(BUNDLE)/.stamp-tried -nt $(PLAYGROUND)/web/package-lock.json ] \
+	@if ! $(MAKE) --silent --no-print-directory --question playground && [ ! $(BUNDLE)/.stamp-tried -nt $(PLAYGROUND)/web/package-lock.json ] \
 	    && command -v npm >/dev/null 2>&1; then \
 	  mkdir -p $(BUNDLE) && touch $(BUNDLE)/.stamp-tried; \
 	  $(PATIENCE) $(MAKE) --silent playground >/dev/null 2>&1 || true; fi
