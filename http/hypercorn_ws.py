@@ -117,6 +117,12 @@ class BoundedWebSocket(OpeningWebSocket):
             return
         found = None
         if self._frames is not None and not (self.closed or self._over):
+            end = self._frames.pong(self._taken, self._at)
+            if end is not None and end == len(self._taken):  # nothing else came with it
+                self._taken, self.unread = b"", False
+                await trio.sleep_until(self._pace.spend(trio.current_time()))
+                self.heard = trio.current_time()
+                return
             found = self._frames.whole(self._taken, self._at, self.buffer.max_length)
         if found is None:
             data, self._taken = self._taken[self._at :], b""

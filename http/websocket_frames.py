@@ -10,6 +10,7 @@ from wsproto.extensions import Extension
 __all__ = ["Frames"]
 
 _WHOLE_TEXT: Final = 0x81
+_PONG: Final = 0x8A
 _MASKED: Final = 0x80
 _TWO_BYTES: Final = 126  # for a length that stands in the next two bytes
 _LEAST: Final = 6  # bytes of a masked frame
@@ -58,6 +59,18 @@ class Frames:
             return masked.to_bytes(size, "big").decode(), end
         except UnicodeDecodeError:
             return None
+
+    def pong(self, data: bytes, at: int) -> int | None:
+        """Where the pong ends that begins at ``at``, if it is one that is all there and right: most
+        of what comes from clients that only listen.
+
+        None where something is half-way, or it is anything else: that is for wsproto.
+        """
+        if self._connection is not None or len(data) < at + _LEAST or data[at] != _PONG:
+            return None
+        size = data[at + 1] - _MASKED
+        end = at + _LEAST + size
+        return end if 0 <= size < _TWO_BYTES and len(data) >= end else None
 
     def send(self, event: Event) -> bytes:
         """The bytes of an event; LocalProtocolError where it may not be sent."""
