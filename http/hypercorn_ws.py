@@ -1,6 +1,5 @@
 """One WebSocket of Hypercorn's, with an end to what it takes in."""
 
-from contextlib import suppress
 from typing import Any
 
 import trio
@@ -15,7 +14,6 @@ from hypercorn.protocol.ws_stream import FrameTooLargeError
 from wsproto.connection import ConnectionState
 from wsproto.events import CloseConnection, Message, Ping, Pong
 from wsproto.frame_protocol import CloseReason
-from wsproto.utilities import LocalProtocolError
 
 from incident_manager.http.hypercorn_handshake import OpeningWebSocket
 from incident_manager.http.pace import Pace
@@ -24,6 +22,7 @@ from incident_manager.http.transport import guard_of
 
 __all__ = ["BoundedWebSocket"]
 
+_PING = b"\x89\x00"  # as whole as wsproto makes it: there may be ten thousand of these to send
 _PONGS = 64  # of so many pings that came at once each is answered, of more the last alone
 
 _TURN = 16  # frames after which others have a turn
@@ -120,8 +119,10 @@ class BoundedWebSocket(OpeningWebSocket):
             end = self._frames.pong(self._taken, self._at)
             if end is not None and end == len(self._taken):  # nothing else came with it
                 self._taken, self.unread = b"", False
-                await trio.sleep_until(self._pace.spend(trio.current_time()))
-                self.heard = trio.current_time()
+                self.heard = now = trio.current_time()
+                until = self._pace.spend(now)
+                if until > now:
+                    await trio.sleep_until(until)
                 return
             found = self._frames.whole(self._taken, self._at, self.buffer.max_length)
         if found is None:
@@ -217,8 +218,7 @@ class BoundedWebSocket(OpeningWebSocket):
     def ping(self) -> None:
         """Ask the client whether it is there (RFC 6455, section 5.5.2)."""
         if self._lane is not None and self._is_open():
-            with suppress(LocalProtocolError):
-                self._lane.write(self.connection.send(Ping()))
+            self._lane.write(_PING)
             self._outstanding = None
 
     def is_slow(self) -> bool:
