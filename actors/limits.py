@@ -142,7 +142,7 @@ LIMITS: Final[Mapping[str, tuple[str, Limit]]] = {
 def _limits_of(kind: type) -> tuple[tuple[str, str, Limit], ...]:
     """Attribute, name and limit of what commands of a class bring, in the order of the table."""
     own = fields_dict(kind)
-    return tuple((each, *limit) for each, limit in LIMITS.items() if each in own)
+    return tuple((each, name, limit) for each, (name, limit) in LIMITS.items() if each in own)
 
 
 def check(command: Command) -> None:

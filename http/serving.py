@@ -73,8 +73,7 @@ class change_in_time:  # noqa: N801 -- a block, as those of contextlib are
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> bool:
-        caught = bool(self._scope.__exit__(kind, error, trace))
-        if self._scope.cancelled_caught:
+    ) -> None:
+        self._scope.__exit__(kind, error, trace)
+        if self._scope.cancelled_caught:  # else the scope has swallowed nothing
             raise Unavailable(f"There was no answer within {PATIENCE:.0f} seconds.") from None
-        return caught

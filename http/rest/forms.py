@@ -1,6 +1,6 @@
 """A body that makes a command: a table of its members, and how each is read."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from types import NoneType, UnionType
 from typing import Any, Generic, TypeVar, get_args, get_origin
@@ -34,12 +34,10 @@ class Member:
     kind: type
     required: bool
 
-    @property
     def is_time(self) -> bool:
         """The only number that a body brings is a time."""
         return self.kind is Micros
 
-    @property
     def is_choice(self) -> bool:
         """One of a few names."""
         return issubclass(self.kind, StrEnum)
@@ -66,22 +64,19 @@ class Form(Generic[C]):
         default=Factory(lambda form: _members(form), takes_self=True), init=False, repr=False
     )
     """Those that become attributes, the required ones first."""
-    _choices: tuple[Member, ...] = field(init=False, repr=False)
-    _times: tuple[Member, ...] = field(init=False, repr=False)
-    _texts: Mapping[str, str] = field(init=False, repr=False)
-
-    @_choices.default
-    def _find_choices(self) -> tuple[Member, ...]:
-        return tuple(each for each in self.members if each.is_choice)
-
-    @_times.default
-    def _find_times(self) -> tuple[Member, ...]:
-        return tuple(each for each in self.members if each.is_time)
-
-    @_texts.default
-    def _find_texts(self) -> Mapping[str, str]:
-        others = (*self._choices, *self._times)
-        return {each.name: each.attribute for each in self.members if each not in others}
+    _choices: tuple[Member, ...] = field(
+        default=Factory(lambda form: _some(form, Member.is_choice), takes_self=True),
+        init=False,
+        repr=False,
+    )
+    _times: tuple[Member, ...] = field(
+        default=Factory(lambda form: _some(form, Member.is_time), takes_self=True),
+        init=False,
+        repr=False,
+    )
+    _texts: Mapping[str, str] = field(
+        default=Factory(lambda form: _texts(form), takes_self=True), init=False, repr=False
+    )
 
     def fill(self, fields: Fields) -> C:
         """The command of what can be read; what cannot is noted, in the order of the members."""
@@ -122,3 +117,15 @@ def _members(form: Form[Any]) -> tuple[Member, ...]:
         Member(name, attribute, kind_of(type(form.neutral), attribute), name in form.required)
         for name, attribute in pairs
     )
+
+
+def _some(form: Form[Any], which: Callable[[Member], bool]) -> tuple[Member, ...]:
+    return tuple(filter(which, form.members))
+
+
+def _texts(form: Form[Any]) -> Mapping[str, str]:
+    return {
+        each.name: each.attribute
+        for each in form.members
+        if not (each.is_choice() or each.is_time())
+    }

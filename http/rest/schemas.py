@@ -84,7 +84,7 @@ def _value(member: Member) -> Schema:
     if issubclass(member.kind, StrEnum):
         names = list(member.kind.__members__)
         return {"type": "string", "enum": names, "description": _ANY_CASE}
-    if member.is_time:
+    if member.is_time():
         return {"type": "string", "format": "date-time"}
     return _limited(LIMITS[member.attribute][1])
 
