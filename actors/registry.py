@@ -29,6 +29,7 @@ from incident_manager.actors.lifecycle import decide, needs
 from incident_manager.actors.limits import check
 from incident_manager.actors.mailbox import Mailbox
 from incident_manager.actors.model import Micros, Record
+from incident_manager.actors.recent import Recent
 from incident_manager.actors.redaction import Redaction
 from incident_manager.actors.state import WorkingSet
 from incident_manager.supervision import Child
@@ -174,7 +175,8 @@ class Registry:
                 started = True
             self.running = True
             try:
-                await self._serve(WorkingSet(bounds.head), bounds.epoch)
+                recent = Recent(self._window, self._clock() if bounds.head else None)
+                await self._serve(WorkingSet(bounds.head, recent=recent), bounds.epoch)
             except _Reload:
                 continue
             finally:
@@ -256,7 +258,7 @@ class Registry:
             for command in request.commands:
                 if not isinstance(command, Refused):
                     wanted |= needs(command, ctx)
-        missing = state.missing(wanted)
+        missing = state.missing(wanted, now)
         if missing:
             state.learn(await self._journal.load(missing, now, now - self._window))
 

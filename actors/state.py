@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 from incident_manager.actors.journal.base import Answer, Loaded, Needs
-from incident_manager.actors.model import Incident, KeyState, Record, key_state
+from incident_manager.actors.model import Incident, KeyState, Micros, Record, key_state
+from incident_manager.actors.recent import Recent
 from incident_manager.actors.selectors import bears
 from incident_manager.actors.weight import incident_weight
 
@@ -81,7 +82,8 @@ class WorkingSet:
     never loaded raises KeyError: that is a bug in the caller, never an answer.
     """
 
-    def __init__(self, head: int, capacity: int = 20_000) -> None:
+    def __init__(self, head: int, capacity: int = 20_000, recent: Recent | None = None) -> None:
+        self._recent = recent
         self._kept_head = self.head = head
         self._incidents: _Layered[str, Incident | None] = _Layered(capacity, incident_weight)
         self._fingerprints: _Layered[tuple[str, str], tuple[str, ...]] = _Layered(capacity)
@@ -128,8 +130,14 @@ class WorkingSet:
         """Store an answer with this batch."""
         self._answers[answer.key] = answer
 
-    def missing(self, needs: Needs) -> Needs:
-        """The part of ``needs`` that the journal must be asked for."""
+    def missing(self, needs: Needs, now: Micros | None = None) -> Needs:
+        """The part of ``needs`` that the journal must be asked for, ``now``: what incidents of late
+        certainly lack need not be.
+        """
+        if self._recent is not None and now is not None:
+            for place in needs.fingerprints:
+                if place not in self._fingerprints and self._recent.lacks(*place, now):
+                    self._fingerprints.learn(place, ())
         return Needs(
             frozenset(i for i in needs.incidents if not self._knows(i)),
             frozenset(f for f in needs.fingerprints if not self._knows_fingerprint(f)),
@@ -172,6 +180,8 @@ class WorkingSet:
         if record.created:
             self._firing[incident.id] = 0
         self._incidents[incident.id] = incident
+        if self._recent is not None:
+            self._recent.note(incident, record.time)
         self._evolve_fingerprint(incident)
         self._evolve_key(record)
 

@@ -109,6 +109,11 @@ def title(number: int) -> c.SubmitAlert:
     return make_submit(title=f"alert {number}")
 
 
+def keyed(number: int) -> c.SubmitAlert:
+    """One that the journal is always asked about: keys are followed at any age."""
+    return make_submit(title=f"alert {number}", source_key=f"key {number}")
+
+
 def ack_of(answered: object) -> Ack:
     assert isinstance(answered, Answered)
     (ack,) = answered.results
@@ -258,8 +263,21 @@ async def test_two_equal_alerts_in_one_batch_are_one_incident() -> None:
 async def test_what_is_known_is_not_loaded_again() -> None:
     async with open_office() as office:
         for _ in range(3):
-            await office.ask(make_submit())
+            await office.ask(make_submit(source_key="k"))
         assert office.faults.calls.count("load") == 1
+
+
+async def test_what_is_certainly_new_is_not_asked_of_the_journal() -> None:
+    async with open_office() as office:
+        await office.ask(title(1), title(2))
+        assert ack_of(await office.ask(title(1))).status is AckStatus.DUPLICATE
+        assert "load" not in office.faults.calls
+    async with open_office(office.store) as again:  # it does not know what there was
+        assert ack_of(await again.ask(title(1))).status is AckStatus.DUPLICATE
+        assert again.faults.calls.count("load") == 1
+        again.now[0] += WINDOW + 1
+        assert ack_of(await again.ask(title(3))).status is AckStatus.ACCEPTED
+        assert again.faults.calls.count("load") == 1
 
 
 # --- backpressure and cancellation ---
@@ -328,11 +346,11 @@ async def test_an_ask_that_is_cancelled_while_it_is_written_is_written() -> None
 async def test_what_the_journal_refuses_is_known_not_to_be_done(what: str) -> None:
     async with open_office() as office:
         office.faults.add("before", what, refusing())
-        await office.note("a", make_submit())
+        await office.note("a", make_submit(source_key="k"))
         assert office.known("a")
         assert not office.records
         # What was decided meanwhile is forgotten: the same alert makes its incident now.
-        ack = ack_of(await office.ask(make_submit()))
+        ack = ack_of(await office.ask(make_submit(source_key="k")))
         assert ack.status is AckStatus.ACCEPTED
         assert office.restarts == 0
         assert office.announced == [(0, 0), (1, 1)]
@@ -374,16 +392,16 @@ async def test_a_crash_leaves_asks_in_flight_unknown_and_queued_ones_waiting(
         async with trio.open_nursery() as nursery:
             gate = office.faults.gate(when, what)
             office.faults.add(when, what, crashing())
-            nursery.start_soon(office.note, "one", title(0))
+            nursery.start_soon(office.note, "one", keyed(0))
             await gate.reached.wait()
-            nursery.start_soon(office.note, "two", title(2))
-            nursery.start_soon(office.note, "three", title(3))
+            nursery.start_soon(office.note, "two", keyed(2))
+            nursery.start_soon(office.note, "three", keyed(3))
             await wait_all_tasks_blocked()
             bounds = office.faults.gate("before", "bounds")
             gate.opened.set()
             await bounds.reached.wait()
             assert office.ended.keys() == {"one", "two", "three"}
-            nursery.start_soon(office.note, "four", title(4))
+            nursery.start_soon(office.note, "four", keyed(4))
             await wait_all_tasks_blocked()
             assert "four" not in office.ended
             assert not office.registry.running

@@ -107,8 +107,8 @@ async def test_an_actor_that_fails_is_logged_and_restarted_alone(
     async with running(faults) as system:
         faults.add("before", "load", crashing())
         with pytest.raises(Unavailable):
-            await system.ask([make_submit()], RAE)
-        await system.ask([make_submit()], RAE)
+            await system.ask([make_submit(source_key="k")], RAE)
+        await system.ask([make_submit(source_key="k")], RAE)
         restarts = {child.name: child.restarts for child in system.tree.snapshot().root.children}
         assert restarts == {"journal": 0, "registry": 1, "hub": 0, "connections": 0}
     (logged,) = [r for r in caplog.records if r.levelno == logging.ERROR]
@@ -138,7 +138,7 @@ async def test_it_gives_up_when_restarts_do_not_help() -> None:
                 faults.add("before", "load", crashing())
                 asked += 1
                 with pytest.raises(Unavailable):
-                    await system.ask([make_submit()], RAE)
+                    await system.ask([make_submit(source_key="k")], RAE)
 
     with pytest.raises(SupervisorGaveUp):
         await ask_on()
