@@ -97,7 +97,7 @@ class Fault:
         pytest.param(
             "hub", Hub, "_publish", 1, False, id="hub-before-an-event", marks=pytest.mark.slow
         ),
-        pytest.param("hub", SubscriptionSink, "offer", 100, False, id="hub-inside-an-event"),
+        pytest.param("hub", SubscriptionSink, "offer_all", 100, False, id="hub-inside-an-event"),
         pytest.param("journal", Keeper, "_keep_house", 1, False, id="journal"),
     ],
 )

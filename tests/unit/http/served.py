@@ -147,6 +147,6 @@ def asked(
     return Exchange.of(gateway, scope, read)
 
 
-def bearer(role: Role, subject: str = "rae") -> dict[str, str]:
+def bearer(role: Role, subject: str = "rae", seconds: float = 60.0) -> dict[str, str]:
     """The header of a caller with that role."""
-    return {"Authorization": f"Bearer {issue_token(AUTHENTICATED, role, subject, 60.0)}"}
+    return {"Authorization": f"Bearer {issue_token(AUTHENTICATED, role, subject, seconds)}"}

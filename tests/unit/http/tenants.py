@@ -19,6 +19,7 @@ from attrs import Factory, define, field, frozen
 from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
+from incident_manager.actors.batch import Batch
 from incident_manager.actors.cursor import Cursor
 from incident_manager.actors.journal.base import OpenJournal
 from incident_manager.actors.ports import Gap, Outlet
@@ -152,6 +153,9 @@ class _Sink:
     def offer(self, payload: bytes) -> bool:
         self.had.append(payload.decode())
         return True
+
+    def offer_all(self, batch: Batch) -> bool:
+        return all(map(self.offer, batch.payloads))
 
     def recovered(self) -> None:
         self.had.append("recovered")

@@ -36,7 +36,8 @@ WORLDS = {
     ),
     "every origin": Settings(server=ServerSettings(cors_origins=("*",))),
 }
-TOKENS = {role: bearer(role)["Authorization"] for role in Role}
+# They are made when tests are collected, and used when it is this one's turn.
+TOKENS = {role: bearer(role, seconds=36_000)["Authorization"] for role in Role}
 
 
 @frozen
