@@ -160,6 +160,9 @@ async def test_every_action(tmp_path: Path, browser: Stage, desks: list[Desk]) -
             pane.get_by_role("button", name="Close", exact=True).click()
             expect(pane.locator(".summary .state")).to_have_text("Closed")
             expect(pane.get_by_role("button", name="Reopen")).to_be_visible()
+            # Shown at once; a page that is left before the server has been asked asks no more.
+            done = pane.get_by_text("State changed from RESOLVED to CLOSED")
+            expect(done).not_to_have_count(0)
 
             page.keyboard.press("Escape")
             expect(pane).to_be_hidden()
