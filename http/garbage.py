@@ -13,8 +13,8 @@ __all__ = ["THRESHOLDS", "settle"]
 
 THRESHOLDS: Final = (2_000, 10, 10)
 """New objects (less those freed) before the youngest are looked at; how many times that before
-the middle ones are; how many times that before all are: once in two hundred thousand. With ten times
-as many the server kept 40 MB more of what mistaken messages leave behind.
+the middle ones are; how many times that before all are: once in two hundred thousand. With ten
+times as many the server kept 40 MB more of what mistaken messages leave behind.
 """
 
 
