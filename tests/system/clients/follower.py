@@ -113,6 +113,10 @@ class Follower:
                     return entry
             await self._wait(f"{text!r} {fields}")
 
+    def forget(self, text: str) -> None:
+        """Take out what it has said of this so far: the next is news."""
+        self.log = [entry for entry in self.log if said(entry) != text]
+
     async def _wait(self, what: str) -> None:
         assert self._open, f"it ended without {what}: {self.log}"
         with trio.move_on_after(PATIENCE) as scope:

@@ -135,6 +135,8 @@ async def run_out(followers: Followers, token: Token, feeder: Feeder) -> None:
     await all_say(followers, "disconnected", code=4403)
     await feeder.feed(25)
     await all_say(followers, "no token")
+    for follower in followers.values():
+        follower.forget("connected")  # at the beginning: nobody can connect now
     token.give(3600)
     await all_say(followers, "connected")
 
