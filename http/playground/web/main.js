@@ -2,7 +2,7 @@
 import { createElement as h, useEffect } from "react";
 import { createRoot } from "react-dom/client";
 import { GraphiQL } from "graphiql";
-import { useGraphiQLActions } from "@graphiql/react";
+import { pick, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
 import "graphiql/style.css";
 import "./playground.css";
 import { Bar } from "./bar.js";
@@ -28,6 +28,23 @@ function Renewal() {
   return null;
 }
 
+// GraphiQL tells its editors of a tab when that is chosen, and begins them with the first one's text:
+// a tab that was chosen before an editor was there is told to it here.
+const chosen = pick("queryEditor", "variableEditor", "headerEditor", "tabs", "activeTabIndex");
+
+function Chosen() {
+  const { queryEditor, variableEditor, headerEditor, tabs, activeTabIndex } = useGraphiQL(chosen);
+  const { query, variables, headers } = tabs[activeTabIndex];
+  useEffect(() => tell(queryEditor, query), [queryEditor]);
+  useEffect(() => tell(variableEditor, variables), [variableEditor]);
+  useEffect(() => tell(headerEditor, headers), [headerEditor]);
+  return null;
+}
+
+function tell(editor, text) {
+  if (editor && editor.getValue() !== (text ?? "")) editor.setValue(text ?? "");
+}
+
 createRoot(document.querySelector("#playground")).render(
   h(GraphiQL, {
     fetcher: fetcherTelling(bar),
@@ -37,5 +54,5 @@ createRoot(document.querySelector("#playground")).render(
     showPersistHeadersSettings: false,
     inputValueDeprecation: true,
     defaultEditorToolsVisibility: matchMedia("(min-width: 761px)").matches ? "variables" : false,
-  }, h(GraphiQL.Logo, {}, " "), h(Renewal)),
+  }, h(GraphiQL.Logo, {}, " "), h(Renewal), h(Chosen)),
 );

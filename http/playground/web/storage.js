@@ -4,8 +4,8 @@ const PREFIX = "graphiql:";
 const HEADERS = `${PREFIX}headers`;
 const LISTS = new Set([`${PREFIX}queries`, `${PREFIX}favorites`, `${PREFIX}tabState`]);
 
-const withoutHeaders = (text) =>
-  JSON.stringify(JSON.parse(text, (name, value) => (name === "headers" ? undefined : value)));
+// As null: of tabs without the field GraphiQL would take none back.
+const withoutHeaders = (text) => JSON.stringify(JSON.parse(text), (name, value) => (name === "headers" ? null : value));
 
 const ours = (kept) => Object.keys(kept).filter((key) => key.startsWith(PREFIX));
 

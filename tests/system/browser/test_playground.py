@@ -1,11 +1,14 @@
 """The playground at ``/graphql/playground`` in a real browser, against a real server."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
-from playwright.sync_api import Locator, Page, WebSocketRoute, expect
+import trio
+from playwright.sync_api import Locator, Page, Route, WebSocketRoute, expect
 
 from incident_manager.http.auth import Role, issue_token
 from incident_manager.http.sections import AuthSettings
@@ -64,6 +67,33 @@ def result(page: Page) -> Locator:
     return page.locator(".result-window .view-lines")
 
 
+def editor(page: Page) -> Locator:
+    return page.locator(".graphiql-query-editor .view-lines")
+
+
+IMPORTED = re.compile(r'(?:from|import)"\./(chunk-\w+\.js)"')
+
+
+def needed_at_once(http: str) -> set[str]:
+    """The parts that the page is made of before it loads its editors."""
+    found: set[str] = set()
+    left = ["main.js"]
+    while left:
+        text = httpx.get(f"{http}{PATH}/{left.pop()}", timeout=60).text
+        more = set(IMPORTED.findall(text)) - found
+        found |= more
+        left += more
+    return found
+
+
+KEPT = """(words) => new Promise((done) => {
+  const look = () => (localStorage.getItem("graphiql:tabState")?.includes(words)
+    ? done() : requestAnimationFrame(look));
+  look();
+})"""
+"""Waits until the tabs are kept with these words in them."""
+
+
 def sign_in(page: Page, given: str) -> None:
     page.get_by_label("Token").fill(given)
     page.keyboard.press("Enter")
@@ -91,6 +121,62 @@ async def test_a_query_runs_and_the_schema_is_explained(
 
         await browser.play(scene, server.place.http + PATH)
         assert server.complaints() == []
+
+
+async def test_a_tab_that_is_chosen_before_the_editors_are_there(
+    tmp_path: Path, browser: Stage
+) -> None:
+    async with run(tmp_path) as server:
+        early = await trio.to_thread.run_sync(needed_at_once, server.place.http)
+        late: list[Route] = []
+        held = [True]
+
+        def hold(route: Route) -> None:
+            if held[0] and route.request.url.rpartition("/")[2] not in early:
+                late.append(route)
+            else:
+                route.continue_()
+
+        def scene(tab: Tab) -> None:
+            page = tab.page
+            page.route("**/chunk-*.js", hold)
+            page.reload(wait_until="commit")
+            choose(page, "SubmitAlert")
+            assert late
+            expect(editor(page)).to_have_count(0)
+            held[0] = False
+            for each in late:
+                each.continue_()
+            painted(page)
+            expect(editor(page)).to_contain_text("submitAlert")
+            expect(page.locator(".graphiql-editor-tool .view-lines").first).to_contain_text(
+                "Time to first token above"
+            )
+            execute(page)
+            expect(result(page)).to_contain_text("ACCEPTED")
+
+        await browser.play(scene, server.place.http + PATH)
+
+
+async def test_tabs_and_what_was_written_in_them_are_kept(tmp_path: Path, browser: Stage) -> None:
+    def scene(tab: Tab) -> None:
+        page = tab.page
+        painted(page)
+        choose(page, "ActiveIncidents")
+        expect(editor(page)).to_contain_text("activeIncidents")
+        editor(page).click()
+        page.keyboard.press("Control+Home")
+        page.keyboard.insert_text("# of mine\n")
+        page.evaluate(KEPT, "of mine")
+        page.reload()
+        painted(page)
+        expect(page.get_by_role("tabpanel", name="ActiveIncidents")).to_be_visible()
+        expect(editor(page)).to_contain_text("of mine")
+        choose(page, "CriticalIncidents")
+        expect(editor(page)).to_contain_text("criticalIncidents")
+
+    async with run(tmp_path) as server:
+        await browser.play(scene, server.place.http + PATH)
 
 
 @pytest.mark.parametrize("name", SUBSCRIPTIONS)
