@@ -11,10 +11,9 @@ from typing import Final
 
 __all__ = ["THRESHOLDS", "settle"]
 
-THRESHOLDS: Final = (2_000, 10, 10)
+THRESHOLDS: Final = (10_000, 20, 10)
 """New objects (less those freed) before the youngest are looked at; how many times that before
-the middle ones are; how many times that before all are: once in two hundred thousand. With ten
-times as many the server kept 40 MB more of what mistaken messages leave behind.
+the middle ones are; how many times that before all are: once in two million.
 """
 
 

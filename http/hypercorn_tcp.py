@@ -128,6 +128,7 @@ class GuardedServer(TCPServer):
                 await self._read_data()
             finally:
                 await self._close()
+                await self.idle_task.end()
 
     @property
     def nursery(self) -> trio.Nursery | None:

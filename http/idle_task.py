@@ -23,16 +23,22 @@ class IdleTask:
     request that is soon over costs no task.
     """
 
-    __slots__ = ("_busy", "_scope", "_since")
+    __slots__ = ("_busy", "_ended", "_scope", "_since")
 
     def __init__(self) -> None:
         self._scope: trio.CancelScope | None = None
         self._busy = False
+        self._ended = False
         self._since = 0.0
 
     async def restart(self, group: _Group, action: Callable[[], Awaitable[None]]) -> None:
-        """Run ``action`` in a task of the group; one that runs already is cancelled."""
+        """Run ``action`` in a task of the group; one that runs already is cancelled.
+
+        After :meth:`end` nothing happens.
+        """
         await self.stop()
+        if self._ended:
+            return
         self._busy = False
         self._scope = trio.CancelScope()
         group.spawn(self._run, self._scope, action)
@@ -42,6 +48,11 @@ class IdleTask:
         if self._scope is not None:
             self._scope.cancel()
             self._scope = None
+
+    async def end(self) -> None:
+        """The connection is closed: there is nothing to wait for any more."""
+        self._ended = True
+        await self.stop()
 
     def pause(self) -> None:
         """The connection is used."""

@@ -1,17 +1,19 @@
 """Connections that nobody needs end: idle ones, refused ones, and closed ones that are slow."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 import trio
+from hypercorn.config import Config
 
 from system.certificates import make
 from system.client import PATIENCE, opened
 from system.harness import local
 from system.readers import dialled, shake
 from system.rude import masked, upgrade
-from system.wires import Carrier, byte_stream
+from system.wires import Carrier, Talk, byte_stream, frame, opened_wire
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SETTINGS = bytes.fromhex("000000040000000000")
@@ -82,6 +84,33 @@ async def test_an_idle_connection_is_closed(tmp_path: Path, secure: bool) -> Non
     async with local(tmp_path, tls=tls) as server, trio.open_nursery() as nursery:
         for request in IDLE.values():
             nursery.start_soon(ends, request)
+
+
+def tasks() -> int:
+    return trio.lowlevel.current_statistics().tasks_living
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["cleartext", "TLS"])
+@pytest.mark.parametrize("init", [b'{"type":"connection_init"}', b"no message"])
+async def test_nothing_is_left_of_one_that_was_broken_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secure: bool, init: bytes
+) -> None:
+    """With its task all that a connection has would stay for as long as one may be idle."""
+    monkeypatch.setattr(Config, "keep_alive_timeout", math.inf)
+    tls = make(tmp_path / "tls") if secure else None
+    async with local(tmp_path, tls=tls) as server:
+        before = tasks()
+        for _ in range(3):
+            async with opened_wire(server.place, Carrier.HTTP_1) as wire:
+                talk = Talk(wire)
+                await talk.send(frame(1, init))
+                if init == b"no message":
+                    assert await talk.end() == 4400
+                else:
+                    await talk.text()
+        with trio.fail_after(PATIENCE):
+            while tasks() > before:
+                await trio.lowlevel.checkpoint()
 
 
 @pytest.mark.slow

@@ -105,3 +105,13 @@ async def test_one_that_was_stopped_before_it_began_does_nothing() -> None:
         await watched.restart()
         await watched.task.stop()
     assert watched.ends == []
+
+
+async def test_after_the_end_nothing_is_waited_for(autojump_clock: trio.testing.MockClock) -> None:
+    async with trio.open_nursery() as nursery:
+        watched = Watched(nursery)
+        await watched.restart()
+        await watched.task.end()
+        await watched.restart()
+    assert watched.ends == []
+    assert trio.current_time() == 0.0
