@@ -9,6 +9,7 @@ import h11
 import httpx
 import pytest
 import trio
+import trio.testing
 from attrs import frozen
 
 from system.certificates import make
@@ -65,6 +66,7 @@ ASKED = {
     "a proxy nobody trusts": Asked(headers=(JSON, ("X-Forwarded-For", "192.0.2.1"))),
 }
 HTTP_1_0 = b"POST /v1/alerts HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: "
+CLOSE = b"1.1\r\nHost: localhost\r\nConnection: close\r\n"
 
 
 async def whole(stream: trio.abc.Stream, asked: Asked) -> tuple[h11.Response, bytes]:
@@ -172,8 +174,7 @@ async def test_what_is_sent_before_its_turn_is_answered_in_order(tmp_path: Path)
     "request_",
     [
         HTTP_1_0 + b"%d\r\n\r\n%b" % (len(GOOD), GOOD),
-        HTTP_1_0.replace(b"1.0\r\n", b"1.1\r\nHost: localhost\r\nConnection: close\r\n")
-        + b"%d\r\n\r\n%b" % (len(GOOD), GOOD),
+        HTTP_1_0.replace(b"1.0\r\n", CLOSE) + b"%d\r\n\r\n%b" % (len(GOOD), GOOD),
     ],
     ids=["HTTP/1.0", "close"],
 )
@@ -186,6 +187,30 @@ async def test_who_wants_no_more_is_left_after_the_answer(tmp_path: Path, reques
                 got += data
     assert got.startswith(b"HTTP/1.1 202 ")
     assert b"connection: close\r\n" in got.lower()
+
+
+@pytest.mark.parametrize(
+    "last", [HTTP_1_0, HTTP_1_0.replace(b"1.0\r\n", CLOSE)], ids=["HTTP/1.0", "close"]
+)
+async def test_nothing_stays_of_a_connection_that_has_ended(tmp_path: Path, last: bytes) -> None:
+    async with local(tmp_path) as server:
+        before = await tasks()
+        async with byte_stream(server.place) as stream:
+            await whole(stream, Asked())
+            assert await tasks() > before
+            await stream.send_all(last + b"%d\r\n\r\n%b" % (len(GOOD), GOOD))
+            with trio.fail_after(PATIENCE):
+                while await stream.receive_some():
+                    pass
+        with trio.fail_after(PATIENCE):
+            while await tasks() > before:
+                pass
+
+
+async def tasks() -> int:
+    """How many there are, where none has anything to do."""
+    await trio.testing.wait_all_tasks_blocked()
+    return trio.lowlevel.current_statistics().tasks_living
 
 
 async def test_who_says_no_more_gets_the_answer(tmp_path: Path) -> None:
