@@ -82,7 +82,9 @@ def count_requests(app: QuartTrio, gateway: Gateway) -> None:
     """Have every request of ``app`` noted, and counted; before anything else is done with it."""
 
     async def begin() -> None:
-        enter(Exchange.of(gateway, request.scope, _body))
+        exchange = Exchange.of(gateway, request.scope, _body)
+        exchange.path = request.path  # the scope has it as it was sent, perhaps with a host
+        enter(exchange)
 
     async def end(response: TrioResponse) -> TrioResponse:
         rule = request.url_rule

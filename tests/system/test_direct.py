@@ -144,6 +144,22 @@ async def test_however_it_comes_the_answer_is_the_same(tmp_path: Path, secure: b
             assert answers[1][0] == asked.status, name
 
 
+async def test_a_path_may_be_sent_with_its_host_before_it(tmp_path: Path) -> None:
+    """A server must take it so (RFC 9112, section 3.2.2)."""
+    page, key = ("Origin", "https://a.example"), ("Idempotency-Key", "k")
+    answers = []
+    async with local(tmp_path, server__cors_origins=page[1]) as server:
+        for path in ("/v1/alerts", "http://localhost/v1/alerts"):
+            for body in (GOOD, b"{}"):
+                asked = Asked(path, (JSON, page) if body == b"{}" else (JSON, page, key), body)
+                async with byte_stream(server.place) as stream:
+                    answers.append(told(*await whole(stream, asked)))
+    assert answers[1] == answers[3]
+    assert answers[0][::2] == answers[2][::2]
+    assert isinstance(answers[2][1], list)
+    assert (b"idempotency-replayed", b"true") in answers[2][1]
+
+
 async def test_a_connection_is_good_for_many(tmp_path: Path) -> None:
     async with local(tmp_path) as server, byte_stream(server.place) as stream:
         for way in (whole, in_chunks, whole, on_demand, whole, whole):
