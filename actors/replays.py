@@ -19,9 +19,10 @@ from incident_manager.actors.streams import StreamFilter, matches
 
 __all__ = ["CHUNK", "Passage", "Replays"]
 
-_BYTES: Final = 2 * 1024 * 1024  # of payloads; what is made of them for sending comes to as much
+_BYTES: Final = 2 * 1024 * 1024  # of payloads
 _MOST: Final = 1024  # passages
 _BATCHES: Final = 2  # of one passage: for all of it, and for what follows its first payload
+_MADE: Final = 8  # of one batch, for sending: each about as large as its payloads
 
 
 class Passage:
@@ -76,7 +77,8 @@ class Passage:
     def _batch(self, start: int, stop: int) -> Batch:
         key = (start, stop)
         batch = self._batches.get(key)
-        if batch is None:
+        # Clients choose what is made of it (by how long their ids are), so that has an end.
+        if batch is None or len(batch.memo) > _MADE:
             batch = self._batches[key] = Batch(self.payloads[start:stop])
             if len(self._batches) > _BATCHES:
                 self._batches.popitem(last=False)

@@ -107,7 +107,9 @@ class Outbox:
 
     def offer_all(self, prefix: bytes, batch: Batch) -> bool:
         """Take ``prefix + payload + b"}"`` for each payload of a batch, or refuse all of it."""
-        return not self._shut and self._take(self._writer.frames(prefix, batch), len(batch))
+        if self._shut or len(prefix) * len(batch) > self.limit:  # it is not even made
+            return False
+        return self._take(self._writer.frames(prefix, batch), len(batch))
 
     def take(self, messages: Sequence[bytes]) -> bool:
         """Take all messages of a stream, or refuse all of them."""

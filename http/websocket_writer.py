@@ -17,6 +17,7 @@ KEY: Final = "websocket_writer"
 """Where the scope's ``state`` has the writer."""
 _TEXT: Final = 0x81  # the last fragment of a text message
 _LAST: Final = "frames"  # where a batch remembers the frames that were made last, and their prefix
+_COMMON: Final = 256  # bytes of a prefix: with a longer one, others can hardly use what is made
 
 
 class Lane(Protocol):
@@ -94,7 +95,10 @@ class WebSocketWriter:
 
         Between two prefixes of equal length stands what is equal for all clients: that is made
         once for each length. Where clients chose the same id, they share the whole of it.
+        An id as long as a message may be is its owner's alone: nothing of it is remembered.
         """
+        if len(prefix) > _COMMON:
+            return (prefix.join(_between(len(prefix), batch.payloads)),)
         memo = batch.memo
         last: tuple[bytes, bytes] | None = memo.get(_LAST)
         if last is not None and last[0] == prefix:

@@ -83,6 +83,23 @@ def test_all_get_one_and_the_same_batch() -> None:
     assert len({id(batch) for batch in seen if isinstance(batch, Batch)}) == 1
 
 
+def test_what_takers_make_of_a_batch_is_not_kept_without_end() -> None:
+    passage = Replays(Projections(FakeProjector())).of(FLAT, ALL, some(1, 9), "e")
+    batches: list[Batch] = []
+
+    def take(_: int, what: bytes | Batch) -> bool:
+        assert isinstance(what, Batch)
+        what.memo[len(batches)] = b"made for a prefix of another length"
+        batches.append(what)
+        return True
+
+    for _ in range(100):
+        assert passage.offer(passage.between(1, 9), 0, take) == 9
+    assert batches[1] is batches[0]
+    assert max(len(batch.memo) for batch in batches) < 10
+    assert all(batch.payloads == passage.payloads for batch in batches)
+
+
 def test_nothing_wanted_is_nothing_offered() -> None:
     passage = Replays(Projections(FakeProjector())).of(FLAT, NONE, some(1, 9), "e")
     taker = Taker(9, 9)

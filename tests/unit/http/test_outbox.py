@@ -1,6 +1,6 @@
 """The outbox: in order, bounded, one task on demand, and it ends when it is told to."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 import trio
@@ -108,6 +108,23 @@ async def test_a_batch_is_taken_whole_or_not_at_all(nursery: trio.Nursery) -> No
     assert not box.offer_all(b"x" * 9, batch)  # too large for an empty one: one by one, then
     box.close()
     assert not box.offer_all(b"{", batch)
+
+
+async def test_a_batch_that_can_never_fit_is_not_even_made(nursery: trio.Nursery) -> None:
+    made: list[bytes] = []
+
+    class Writer(AsgiWriter):
+        def frames(self, prefix: bytes, batch: Batch) -> Sequence[bytes]:
+            made.append(prefix)
+            return super().frames(prefix, batch)
+
+    wire = Wire(nursery)
+    box = Outbox(Writer(wire.send, wire.spawn), wire.send, wire.spawn, 20, Counters(), Deliveries())
+    batch = Batch([b"1", b"2", b"3"])
+    assert not box.offer_all(b"1234567", batch)
+    assert made == []
+    assert box.offer_all(b"123", batch)
+    assert made == [b"123"]
 
 
 async def test_messages_are_taken_together_or_not_at_all(nursery: trio.Nursery) -> None:

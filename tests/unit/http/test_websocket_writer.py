@@ -73,7 +73,7 @@ def test_nothing_is_sent_where_it_is_not_open() -> None:
 
 @given(
     st.lists(st.text(max_size=200).map(str.encode), min_size=1, max_size=5),
-    st.lists(st.sampled_from([b"1", b"22", b"33", b"a" * 200]), min_size=1, max_size=6),
+    st.lists(st.sampled_from([b"1", b"22", b"33", b"a" * 200, b"b" * 300]), min_size=1, max_size=6),
 )
 def test_a_batch_is_the_same_frames_whoever_had_it_before(
     payloads: list[bytes], prefixes: list[bytes]
@@ -86,6 +86,14 @@ def test_a_batch_is_the_same_frames_whoever_had_it_before(
         assert texts(lane.written) == [(prefix + each + b"}").decode() for each in payloads]
         one_by_one = [writer.next_frame(prefix, payload) for payload in payloads]
         assert b"".join(one_by_one) == lane.written
+
+
+def test_of_one_who_chose_a_very_long_id_nothing_is_remembered() -> None:
+    batch = Batch([b"one", b"two"])
+    for size in (257, 300, 200_000):
+        writer = opened(Lane())
+        assert len(writer.frames(b"x" * size, batch)[0]) > 2 * size
+    assert batch.memo == {}
 
 
 def test_where_the_scope_has_it() -> None:
