@@ -379,6 +379,7 @@ class DynamicSupervisor:
 
     def leave(self, child: Child) -> None:
         """Let a child go that has ended (for adoptions and itself)."""
+        child.resting = False  # it may have asked for that, and failed then
         self._brood.remove(child)
         child.node.state = NodeState.STOPPED
         child.node.tree.detach(child.node)

@@ -129,6 +129,22 @@ async def test_a_failure_is_recorded_and_ends_it() -> None:
         assert node.last_failure.child == "root.many.one"
 
 
+async def test_one_that_would_have_rested_and_failed_is_gone_for_good() -> None:
+    async def fails(child: Child, **_: object) -> None:
+        child.rest(lambda: None)
+        raise Crash("woken")
+
+    async with open_dynamic("many") as dynamic:
+        sleeper = Sleeper(dynamic)
+        dynamic.wake(sleeper.child, fails)
+        await wait_all_tasks_blocked()
+        sleeper.wake()
+        sleeper.go.set()
+        await wait_all_tasks_blocked()
+        assert (sleeper.child.resting, sleeper.runs) == (False, 0)
+        assert dynamic.statistics() == DynamicStatistics(alive=0, started=1, failed=1)
+
+
 async def test_a_hook_that_fails_is_the_childs_failure_and_stops_nobody_else() -> None:
     tree = Tree()
 
