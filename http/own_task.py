@@ -85,7 +85,7 @@ class OwnTask:
 
     async def receive(self) -> Message:
         """What ASGI calls ``receive``."""
-        if self._messages:
+        if self._messages or self._source.unread:  # others have a turn: many may have come at once
             await trio.lowlevel.checkpoint()
         while not self._messages:
             if self._source.unread:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
 from hypercorn.trio.task_group import TaskGroup
@@ -42,7 +43,7 @@ class Source:
     async def go_on(self) -> None:
         self.unread = len(self.bytes) > 1
         if self.bytes:
-            await self.own.put({"text": self.bytes[:1]})
+            await self.own.put({"type": "websocket.receive", "text": self.bytes[:1]})
             self.bytes = self.bytes[1:]
 
     async def send(self, message: Any) -> None:
@@ -71,9 +72,9 @@ async def test_it_reads_what_the_application_asks_for_and_no_more() -> None:
     assert source.reads == 0
     await source.own.run()
     assert got == [
-        {"text": b"a"},
-        {"text": b"b"},
-        {"text": b"c"},
+        {"type": "websocket.receive", "text": b"a"},
+        {"type": "websocket.receive", "text": b"b"},
+        {"type": "websocket.receive", "text": b"c"},
         {"type": "websocket.disconnect"},
     ]
     assert source.sent == [{"said": 1}, None]
@@ -82,6 +83,25 @@ async def test_it_reads_what_the_application_asks_for_and_no_more() -> None:
     await source.own.run()  # there is none any more
     assert source.sent[-1] is None
     assert len(source.sent) == 2
+
+
+async def test_others_have_a_turn_between_two_messages_that_came_together() -> None:
+    source = Source()
+    source.input = [b"abc", None]
+    got: list[Any] = []
+
+    async def application(scope: Any, receive: Receive, send: Send) -> None:
+        while len(got) < 5:
+            with trio.testing.assert_checkpoints():
+                got.append(await receive())
+
+    await source.start(application)
+    await source.own.run()
+    assert [each["type"] for each in got] == [
+        "websocket.connect",
+        *["websocket.receive"] * 3,
+        "websocket.disconnect",
+    ]
 
 
 async def test_other_applications_get_what_hypercorn_gives_them() -> None:
