@@ -1,6 +1,6 @@
 """Registry, journal and hub under a supervisor, and clients whose subscriptions they feed."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import trio
@@ -20,7 +20,15 @@ from incident_manager.actors.projections import Projections
 from incident_manager.actors.registry import Registry
 from incident_manager.actors.streams import StreamFilter, matches
 from incident_manager.actors.subscription import Streams, Subscription
-from incident_manager.supervision import ChildSpec, Intensity, Supervisor, open_supervisor
+from incident_manager.supervision import (
+    Child,
+    ChildSpec,
+    Intensity,
+    StartFailed,
+    Supervisor,
+    open_dynamic,
+    open_supervisor,
+)
 from unit.actors.builders import START
 from unit.actors.fakes import Event, FakeProjector, FakeShape, FakeSink, Unprojectable
 from unit.actors.faults import Crash, Faults, open_faulty
@@ -38,6 +46,7 @@ class Client:
     cursor: Cursor | None
     earliest: int
     latest: int | None
+    rests: bool = False
     scope: trio.CancelScope = Factory(trio.CancelScope)
     dead: bool = False
 
@@ -73,14 +82,17 @@ class Stage:
         wanted: StreamFilter | None = None,
         cursor: Cursor | None = None,
         heartbeat: int | None = None,
+        *,
+        rests: bool = False,
     ) -> Client:
+        """``rests``: it has a task only while there is something to do."""
         sink = FakeSink() if sink is None else sink
         shape = FakeShape() if shape is None else shape
         wanted = StreamFilter() if wanted is None else wanted
         sub = Subscription(self.streams, sink, shape, wanted, cursor=cursor, heartbeat=heartbeat)
         head = self.store.bounds.head
         # Without a hub a stream starts when it first finds the journal.
-        client = Client(sub, sink, shape, wanted, cursor, head, head if self.hub.running else None)
+        client = Client(sub, sink, shape, wanted, cursor, head, None, rests)
         if self.hub.running:
             client.earliest = client.latest = self.hub.head
         self.clients.append(client)
@@ -89,13 +101,48 @@ class Stage:
 
     async def _run(self, client: Client) -> None:
         with client.scope:
-            try:
-                await client.sub.run()
-            except Unprojectable:
-                client.dead = True
+            if client.rests:
+                await self._run_when_needed(client)
+            else:
+                await self._stream(client, None)
+
+    async def _stream(self, client: Client, wake: Callable[[], object] | None) -> bool:
+        try:
+            return await client.sub.run(wake)
+        except Unprojectable:
+            client.dead = True
+            return False
+
+    async def _run_when_needed(self, client: Client) -> None:
+        """As a connection does it with its subscriptions."""
+        ended = trio.Event()
+
+        async def run(
+            child: Child,
+            /,
+            *,
+            task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED,
+        ) -> None:
+            if await self._stream(client, wake):
+                child.rest(leave)
+            else:
+                ended.set()
+
+        def leave() -> None:
+            client.sub.leave()
+
+        def wake() -> None:
+            children.wake(child, run)
+
+        async with open_dynamic("one", shutdown=0) as children:
+            child = children.rest_child("stream", "subscription", leave)
+            if not client.sub.rest(wake):
+                wake()
+            await ended.wait()
 
     async def restart(self, child: str) -> None:
-        await self.supervisor.restart_child(child)
+        with suppress(StartFailed):  # it crashed just then, and is tried again
+            await self.supervisor.restart_child(child)
 
     async def settle(self) -> None:
         """Wait until nothing moves by itself."""

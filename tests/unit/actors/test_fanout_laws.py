@@ -10,6 +10,7 @@ from trio.testing import MockClock
 
 from incident_manager.actors import commands as c
 from incident_manager.actors import hub as hub_module
+from incident_manager.actors import replays as replays_module
 from incident_manager.actors import subscription as subscription_module
 from incident_manager.actors.commands import Command
 from incident_manager.actors.cursor import Cursor
@@ -38,6 +39,7 @@ class Subscribe:
     cursor: str | None
     place: int
     heartbeat: int | None
+    rests: bool
 
 
 @frozen
@@ -92,6 +94,7 @@ SUBSCRIBES = st.builds(
     st.sampled_from([None, None, "here", "here", "elsewhere", "ahead"]),
     st.integers(0, 12),
     st.sampled_from([None, None, 1]),
+    st.booleans(),
 )
 HAPPENINGS = st.builds(
     Happen,
@@ -146,10 +149,9 @@ class Play:
             case Ask(commands):
                 made = [self.command(*each) for each in commands]
                 stage.nursery.start_soon(stage.ask, *made)
-            case Subscribe(shape, wanted, room, cursor, place, heartbeat):
-                stage.subscribe(
-                    FakeSink(room), shape, wanted, self.cursor(cursor, place), heartbeat
-                )
+            case Subscribe(shape, wanted, room, cursor, place, heartbeat, rests):
+                start = self.cursor(cursor, place)
+                stage.subscribe(FakeSink(room), shape, wanted, start, heartbeat, rests=rests)
             case Read(number, limit):
                 for client in self.pick(number):
                     client.sink.read(limit)
@@ -195,7 +197,7 @@ class Play:
         self.left.append(client)
         cursors = [each.cursor for each in client.sink.log if hasattr(each, "cursor")]
         cursor = Cursor.parse(cursors[-1]) if cursors else client.cursor
-        stage.subscribe(FakeSink(room), client.shape, client.wanted, cursor)
+        stage.subscribe(FakeSink(room), client.shape, client.wanted, cursor, rests=client.rests)
 
     async def happen(self, what: str) -> None:
         stage, faults = self.stage, self.stage.faults
@@ -296,6 +298,8 @@ def run(program: Steps) -> None:
         patch.object(hub_module, "_READ", 3),
         patch.object(subscription_module, "_READ", 2),
         patch.object(shared_module, "CHUNK", 4),
+        patch.object(replays_module, "CHUNK", 4),
+        patch.object(subscription_module, "CHUNK", 4),
     ):
         trio.run(play, program, clock, clock=clock)
 
