@@ -28,6 +28,7 @@ from incident_manager.http.logs import configure_logging
 from incident_manager.http.proxies import Trust
 from incident_manager.http.pulse import Pulse
 from incident_manager.http.settings import Settings
+from incident_manager.http.target import path_of
 from incident_manager.http.transport import Guard, install
 from incident_manager.http.upgrade import websocket
 from incident_manager.http.web import ROUTES, access_table, create_quart
@@ -113,6 +114,7 @@ class Application:
         if scope["type"] == "lifespan":
             await self._lifespan(gateway, receive, send)
             return
+        scope["path"] = path_of(scope["path"])
         # Where a wrong Host is refused, a page that rebinds a name may also say it forwards.
         known = not self.settings.open or self.settings.server.insecure
         see_through(scope, self.guard.trusted, host=known)

@@ -83,7 +83,7 @@ def count_requests(app: QuartTrio, gateway: Gateway) -> None:
 
     async def begin() -> None:
         exchange = Exchange.of(gateway, request.scope, _body)
-        exchange.path = request.path  # the scope has it as it was sent, perhaps with a host
+        exchange.path = request.path  # without the root_path that plain Hypercorn may be given
         enter(exchange)
 
     async def end(response: TrioResponse) -> TrioResponse:

@@ -15,6 +15,7 @@ from attrs import frozen
 from system.certificates import make
 from system.client import PATIENCE
 from system.harness import local
+from system.rude import upgrade
 from system.wires import byte_stream
 
 ALERT = {"source": "s", "title": "t", "description": "d", "severity": "P3"}
@@ -158,6 +159,37 @@ async def test_a_path_may_be_sent_with_its_host_before_it(tmp_path: Path) -> Non
     assert answers[0][::2] == answers[2][::2]
     assert isinstance(answers[2][1], list)
     assert (b"idempotency-replayed", b"true") in answers[2][1]
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("http://localhost/health/live", 200),
+        ("http://localhost/graphql/stream", 400),
+        ("http://[::1", 200),
+        ("http://%E2%84%80/health/live", 200),
+        ("health/live?x", 200),
+        ("?x", 404),
+        ("*", 404),
+    ],
+)
+async def test_whatever_is_asked_for_has_an_answer(
+    tmp_path: Path, target: str, status: int
+) -> None:
+    async with local(tmp_path) as server, byte_stream(server.place) as stream:
+        sent = h11.Connection(h11.CLIENT)
+        request = h11.Request(method="GET", target=target, headers=[("Host", "localhost")])
+        await stream.send_all(sent.send(request) + sent.send(h11.EndOfMessage()))
+        head, _ = await answer(stream, sent)
+    assert head.status_code == status
+
+
+async def test_a_websocket_may_be_asked_for_so_too(tmp_path: Path) -> None:
+    request = upgrade().replace(b"GET /", b"GET http://127.0.0.1/")
+    async with local(tmp_path) as server, byte_stream(server.place) as stream:
+        await stream.send_all(request)
+        with trio.fail_after(PATIENCE):
+            assert (await stream.receive_some()).startswith(b"HTTP/1.1 101 ")
 
 
 async def test_a_connection_is_good_for_many(tmp_path: Path) -> None:
