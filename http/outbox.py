@@ -171,6 +171,7 @@ class Outbox:
         if not behind:
             if oldest is not None and not self.closed:
                 self._latency.sent(oldest, news)
+            self._wake()  # nothing waits, and no progress is told of what never did
             return
         if self._ends is None:
             self._ends = deque()

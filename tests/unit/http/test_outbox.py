@@ -15,6 +15,7 @@ from incident_manager.actors.vocabulary import Kind
 from incident_manager.http.counters import Counters
 from incident_manager.http.frame_writer import AsgiWriter
 from incident_manager.http.outbox import Outbox
+from incident_manager.http.websocket_writer import WebSocketWriter
 
 
 class Wire:
@@ -210,6 +211,38 @@ async def test_room_is_for_the_frame_that_was_refused(nursery: trio.Nursery) -> 
     box.flush()
     await box.room()
     assert wire.texts == ["xxxx", "y" * 8]
+
+
+class Kernel:
+    """A lane that takes everything at once."""
+
+    size = 0
+
+    def watch(self, progressed: Callable[[], None]) -> None:
+        del progressed  # nothing ever waits
+
+    def write(self, data: bytes) -> int:
+        del data
+        return 0
+
+
+async def test_whoever_waits_for_room_is_let_go_by_what_is_taken_at_once(
+    nursery: trio.Nursery,
+) -> None:
+    writer = WebSocketWriter(Kernel())
+    writer.open = True
+    wire = Wire(nursery)
+    box = Outbox(writer, wire.send, wire.spawn, 10, Counters(), Deliveries())
+    assert box.offer(b"123456")
+    async with trio.open_nursery() as waiting:
+        waiting.start_soon(box.room)
+        waiting.start_soon(box.room)
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(waiting.child_tasks) == 2
+        box.flush()
+        await trio.testing.wait_all_tasks_blocked()
+        assert not waiting.child_tasks
+        waiting.cancel_scope.cancel()
 
 
 async def test_whoever_waits_for_room_is_let_go_when_it_closes(nursery: trio.Nursery) -> None:
