@@ -53,6 +53,7 @@ export class Changes {
   // left, or that was seen if ours failed. Raises Error, with words for whoever asked.
   async make(name, id, given, me) {
     const held = this.store.held(id);
+    if (!held) throw new Error("It is not held here any more: open it again.");
     const patch = hoped(name, held, given, me, new Date().toISOString());
     const key = this.store.hope(id, patch);
     this.changed();

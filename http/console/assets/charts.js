@@ -52,9 +52,10 @@ function bars(rows, label) {
   const step = 20, left = 92, right = 118, height = rows.length * step;
   const scale = (WIDE - left - right) / most;
   return s("svg", { viewBox: `0 0 ${WIDE} ${height}`, role: "img", "aria-label": label }, rows.map((row, i) => {
-    const y = i * step, name = row.name.length > 15 ? `${row.name.slice(0, 14)}…` : row.name;
+    const y = i * step;
     const end = row.mark === undefined ? row.value : Math.max(row.value ?? 0, row.mark ?? 0);
-    return s("g", {}, s("title", {}, `${row.name}: ${row.told}`), text(0, y + 13, name, { class: "strong" }),
+    return s("g", {}, s("title", {}, `${row.name}: ${row.told}`), 
+      s("svg", { y, width: left - 6, height: step }, text(0, 13, row.name, { class: "strong" })), // cut off there
       row.value === null ? [] : s("rect", { class: `fill ${row.class}`, x: left, y: y + 4, height: 11, rx: 2, width: Math.max(2, row.value * scale) }),
       row.mark ? [
         s("line", { class: "mark", x1: left + (row.value ?? 0) * scale, x2: left + row.mark * scale, y1: y + 9.5, y2: y + 9.5 }),

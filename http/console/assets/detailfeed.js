@@ -10,9 +10,10 @@ export class DetailFeed {
   #stale = true;
   problem = null;
 
+  // What is read goes into `store` too: it can be changed from here, though the board may not have it.
   // `changed()` is told when there is something else to show.
-  constructor(link, changed) {
-    Object.assign(this, { link, changed });
+  constructor(link, store, changed) {
+    Object.assign(this, { link, store, changed });
   }
 
   // What is known of it; null if that is on its way.
@@ -22,6 +23,11 @@ export class DetailFeed {
 
   stale() {
     this.#stale = true;
+  }
+
+  // Somebody else looks now: what was read for another is not for them.
+  forget() {
+    this.#full = this.#id = null;
   }
 
   want(id) {
@@ -38,6 +44,7 @@ export class DetailFeed {
       const { incident } = await this.link.request(DETAIL, { id });
       if (incident) await this.#rest(incident);
       if (id === this.#id) {
+        if (incident) this.store.put(incident);
         this.#full = incident;
         this.problem = incident ? null : "There is no such incident, or you may not see it.";
       }

@@ -13,8 +13,8 @@ export class Feed {
   #stop = () => {};
   #round = 0; // grows with each connection: what an older one has begun is given up
 
-  // `tell`: changed(), completed(), event(update, before, late), caughtUp(loadedAnew), signedIn(me),
-  // failed(error)
+  // `tell`: changed(), completed(), event(update, before, late), caughtUp(loadedAnew),
+  // signedIn(me, whether that is somebody else)
   constructor(link, store, tell) {
     Object.assign(this, { link, store, tell, me: null, skew: 0, complete: false, total: 0 });
   }
@@ -28,13 +28,18 @@ export class Feed {
       const same = JSON.stringify([me.name, me.selectors]) === JSON.stringify([this.me?.name, this.me?.selectors]);
       if (!same) this.#forget();
       this.me = me;
-      this.tell.signedIn(me);
+      this.tell.signedIn(me, !same);
       if (this.#cursor === null) await this.#load(round);
       else this.#follow(round, cursor);
       await this.#rest(round);
     } catch (error) {
-      if (round === this.#round) this.tell.failed(error);
+      this.#failed(round, error);
     }
+  }
+
+  // Without the snapshot or the stream nothing that is shown would be true for long: begin again.
+  #failed(round, error) {
+    if (round === this.#round) this.link.again(error.message);
   }
 
   lost() {
@@ -89,11 +94,11 @@ export class Feed {
       this.#stop();
       this.#cursor = this.#after = null;
       this.#load(round).then(() => this.tell.caughtUp(true)).then(() => this.#rest(round))
-        .catch((error) => this.tell.failed(error));
+        .catch((error) => this.#failed(round, error));
     };
     this.#stop = this.link.subscribe(UPDATES, this.#cursor, {
       gap: anew,
-      error: ([first]) => this.tell.failed(new Error(first.message)),
+      error: ([first]) => this.#failed(round, first),
       next: ({ data, extensions }) => {
         if (extensions.recovered === false) return anew();
         const update = data.incidentUpdates;

@@ -32,7 +32,7 @@ export class Filters extends HTMLElement {
   connectedCallback() {
     this.text = h("input", {
       type: "search", name: "text", placeholder: "Search  ( / )", "aria-label": "Search incidents",
-      autocomplete: "off", spellcheck: "false", oninput: () => this.#later(),
+      autocomplete: "off", spellcheck: "false", oninput: () => this.#later(), onblur: () => this.#written(),
     });
     this.states = STATES.map((state) => h("button", {
       type: "button", class: "chip", onclick: () => this.#change({ states: this.#states(state) }),
@@ -83,7 +83,13 @@ export class Filters extends HTMLElement {
 
   #later() {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#change({ text: this.text.value }), 120);
+    this.#timer = setTimeout(() => this.#written(), 120);
+  }
+
+  // Who leaves the field is done.
+  #written() {
+    clearTimeout(this.#timer);
+    if (this.text.value !== this.filter.text) this.#change({ text: this.text.value });
   }
 
   #add() {

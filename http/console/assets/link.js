@@ -6,6 +6,7 @@ const PROTOCOL = "graphql-transport-ws";
 const FORBIDDEN = 4403; // the token is missing, bad or expired
 const QUIET = 15_000; // milliseconds without a word before we ask whether it lives
 const PATIENCE = 10_000; // and for the answer; also for the handshake
+const UNFIT = 4; // attempts that one counts as which came about, and was of no use
 
 export class Failure extends Error {
   constructor(code, message, field = null) {
@@ -53,6 +54,13 @@ export class Link {
   // Try at once, if it is waiting.
   hurry() {
     if (this.state === "waiting") this.start();
+  }
+
+  // Begin again after a while: it lives, but what is needed cannot be had by it.
+  again(reason) {
+    if (this.state !== "open") return;
+    this.#attempt = Math.max(this.#attempt, UNFIT);
+    this.#closed(1000, reason);
   }
 
   stop() {

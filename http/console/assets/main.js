@@ -12,10 +12,10 @@ import "./filters.js";
 import { isActive } from "./incident.js";
 import { meaning } from "./keys.js";
 import { Link } from "./link.js";
-import { forget, token } from "./signin.js";
-import "./status.js";
+import { Expiry, forget, token } from "./signin.js";
+import * as status from "./status.js";
 import { Store } from "./store.js";
-import { count, many } from "./words.js";
+import { count, many, rough } from "./words.js";
 
 const CALM = 100; // milliseconds between two drawings while events come in
 const RENEW = 120_000; // milliseconds before the end of a token to ask for another
@@ -30,14 +30,14 @@ const view = {
 };
 const store = new Store();
 const alarm = new Alarm();
+const expiry = new Expiry();
 const address = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/graphql/ws`;
 const link = new Link(address, token, linked);
-const feed = new Feed(link, store, {
-  changed: soon, completed: () => view.charts && refreshCharts(), event: happened, caughtUp, signedIn, failed: (error) => toast(error.message),
-});
+const feed = new Feed(link, store, { changed: soon, completed: () => view.charts && refreshCharts(), event: happened, caughtUp, signedIn });
 const changes = new Changes(link, store, draw);
-const detail = new DetailFeed(link, draw);
+const detail = new DetailFeed(link, store, draw);
 const now = () => Date.now() + feed.skew;
+const toast = (text) => status.toast(at("#toasts"), text);
 
 // --- what comes in ---
 
@@ -45,7 +45,7 @@ function linked(state) {
   view.link = state;
   if (state.state === "open") feed.opened();
   else feed.lost();
-  if (state.state === "waiting") view.since ??= { created: 0, changed: 0, resolved: 0, ids: new Set() };
+  if (feed.me && ["waiting", "refused"].includes(state.state)) view.since ??= { created: 0, changed: 0, resolved: 0, ids: new Set() };
   if (state.state === "refused") {
     at("#main").hidden = true;
     const had = token() !== "";
@@ -55,13 +55,15 @@ function linked(state) {
   draw();
 }
 
-function signedIn(me) {
+function signedIn(me, anew) {
   parts.signin.hidden = true;
   at("#main").hidden = false;
-  clearTimeout(view.expiry);
-  if (me.expiresAt) {
-    const left = Date.parse(me.expiresAt) - Date.now() - RENEW;
-    if (left < 2 ** 31) view.expiry = setTimeout(() => toast("Your token runs out in two minutes. You will be asked for another, and miss nothing."), Math.max(0, left));
+  expiry.watch(me.expiresAt, now, RENEW, (left) =>
+    toast(`Your token runs out in ${rough(left)}. You will be asked for another, and miss nothing.`));
+  if (anew) {
+    view.since = null;
+    view.fresh.clear();
+    detail.forget();
   }
   detail.stale();
   search();
@@ -120,7 +122,9 @@ function draw() {
   const { filter } = view;
   const counts = store.counts();
   parts.status.show(view.link, feed.complete);
-  parts.tools.show({ me: feed.me, charts: view.charts, alarm: alarm.on, token: token() });
+  const { hidden } = at("#main");
+  parts.tools.show({ me: feed.me, charts: view.charts, alarm: alarm.on, token: token(), hidden });
+  parts.counts.hidden = hidden;
   parts.counts.show(filter, counts);
   const critical = counts.P0 + counts.P1;
   document.title = critical ? `(${critical}) Incidents` : "Incidents";
@@ -156,12 +160,6 @@ function foot(held) {
   const shown = many(view.items.length, "incident");
   if (!feed.complete) return `${count(held)} of ${count(feed.total)} loaded`;
   return isEmpty(view.filter) ? `${shown} active` : `${shown} shown`;
-}
-
-function toast(text) {
-  const box = h("p", { class: "toast" }, text, h("button", { type: "button", class: "quiet", "aria-label": "Dismiss", onclick: () => box.remove() }, "✕"));
-  at("#toasts").append(box);
-  setTimeout(() => box.remove(), 15_000);
 }
 
 // --- what is asked for ---
@@ -207,6 +205,7 @@ function open(id) {
   keep(how);
   draw();
   parts.board.reveal(id);
+  if (!parts.board.checkVisibility()) parts.detail.focus(); // there is room for one of them
 }
 
 function leave() {
@@ -214,6 +213,7 @@ function leave() {
   view.selected = null;
   keep();
   draw();
+  parts.board.reveal(view.current);
   parts.board.list.focus({ preventScroll: true });
 }
 

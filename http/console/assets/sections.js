@@ -5,11 +5,12 @@ import { count, many, plain, rough, when } from "./words.js";
 
 const line = (name, value) => (value ? [h("dt", {}, name), h("dd", {}, value)] : []);
 const time = (text) => (text ? h("time", { datetime: text, title: text }, when(text)) : null);
+const apart = (text) => h("bdi", {}, text); // whatever is written in it, what follows is not turned round
 const took = (from, to) => rough(Date.parse(to) - Date.parse(from));
 
 function seenBy({ createdAt, acknowledgedAt, acknowledgedBy }) {
   if (!acknowledgedAt) return null;
-  return [time(acknowledgedAt), ` by ${acknowledgedBy}, after ${took(createdAt, acknowledgedAt)}`];
+  return [time(acknowledgedAt), " by ", apart(acknowledgedBy), `, after ${took(createdAt, acknowledgedAt)}`];
 }
 
 export function facts(incident, full) {
@@ -61,7 +62,7 @@ function timeline({ events, totalCount }) {
 function comments({ comments: given, totalCount }) {
   if (!given.length) return null;
   return section("Comments", totalCount, h("ul", { class: "comments" }, given.map((each) => h("li", {},
-    h("p", { class: "by" }, h("b", {}, each.author), " ", time(each.createdAt)), h("p", { class: "text" }, each.content)))));
+    h("p", { class: "by" }, h("b", {}, apart(each.author)), " ", time(each.createdAt)), h("p", { class: "text" }, each.content)))));
 }
 
 // A link only where it leads to a page: an alert may say anything.
@@ -73,7 +74,7 @@ function runbook(url) {
 function alerts(given, total) {
   return section("Alerts", total, given.length ? h("ul", { class: "plain" }, given.map((each) => h("li", {},
     badge(each.severity), h("span", { class: "told" }, each.title,
-      h("span", { class: "by" }, each.source, " · ", plain(each.status), " · ", time(each.timestamp), " ", runbook(each.runbookUrl)))))) : nothing("It was opened by hand."));
+      h("span", { class: "by" }, apart(each.source), " · ", plain(each.status), " · ", time(each.timestamp), " ", runbook(each.runbookUrl)))))) : nothing("It was opened by hand."));
 }
 
 function related(given, pick) {
@@ -95,7 +96,7 @@ function solved(resolution) {
   const { resolvedBy, resolutionMethod, notes, rootCause } = resolution;
   return section("Resolution", null, h("p", { class: "text" }, notes),
     rootCause ? h("p", { class: "text" }, h("b", {}, "Root cause: "), rootCause) : null,
-    h("p", { class: "by" }, `${plain(resolutionMethod)}, by ${resolvedBy}`));
+    h("p", { class: "by" }, `${plain(resolutionMethod)}, by `, apart(resolvedBy)));
 }
 
 export function sections(full, pick) {

@@ -7,6 +7,24 @@ export const token = () => sessionStorage.getItem(TOKEN) ?? "";
 export const forget = () => sessionStorage.removeItem(TOKEN);
 const keep = (given) => sessionStorage.setItem(TOKEN, given.trim().replace(/^Bearer /i, ""));
 
+// Says beforehand that a token runs out, once for each.
+export class Expiry {
+  #timer = 0;
+  #said = null;
+
+  // `at`: when it does, null if never; `now()` and `ahead` in milliseconds; `say(left)`
+  watch(at, now, ahead, say) {
+    clearTimeout(this.#timer);
+    if (!at || at === this.#said) return;
+    const left = () => Math.max(0, Date.parse(at) - now());
+    if (left() - ahead >= 2 ** 31) return; // longer than a timer can wait
+    this.#timer = setTimeout(() => {
+      this.#said = at;
+      say(left());
+    }, Math.max(0, left() - ahead));
+  }
+}
+
 export class SignIn extends HTMLElement {
   connectedCallback() {
     this.why = h("p", { class: "why" });

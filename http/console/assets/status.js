@@ -56,6 +56,13 @@ export class News extends HTMLElement {
   }
 }
 
+// What went wrong, for a while, beside all that is shown.
+export function toast(place, text) {
+  const box = h("p", { class: "toast" }, text, h("button", { type: "button", class: "quiet", "aria-label": "Dismiss", onclick: () => box.remove() }, "✕"));
+  place.append(box);
+  setTimeout(() => box.remove(), 15_000);
+}
+
 export class Tools extends HTMLElement {
   connectedCallback() {
     const button = (name, word, label) => h("button", {
@@ -72,13 +79,15 @@ export class Tools extends HTMLElement {
     this.append(this.charts, this.alarm, this.actors, this.playground, this.help, this.who, this.out);
   }
 
-  show({ me, charts, alarm, token }) {
+  // `hidden`: whether the incidents are; then what is for them is of no use
+  show({ me, charts, alarm, token, hidden }) {
     this.charts.setAttribute("aria-pressed", String(charts));
     this.alarm.setAttribute("aria-pressed", String(alarm));
     say(this.alarm, alarm ? "Alarm on" : "Alarm off");
     const role = me?.roles.at(-1) ?? "";
     const confined = Object.entries(me?.selectors ?? {}).map(([name, value]) => `${name}=${value}`).join(", ");
     say(this.who, me ? `${me.name}${me.name.toUpperCase() === role ? "" : ` · ${role.toLowerCase()}`}${confined ? ` · ${confined}` : ""}` : "");
+    this.charts.hidden = this.alarm.hidden = hidden;
     this.actors.hidden = role !== "ADMIN";
     this.out.hidden = !token;
   }

@@ -198,13 +198,15 @@ async def test_a_change_that_comes_too_late_is_taken_back(
             page.reload()
             live(page)
             rows(page).first.click()
+            pane = page.get_by_role("region", name="The incident")
+            expect(pane.get_by_role("heading", name="Timeline")).to_be_visible()
             desk.resolve(incident)
             page.keyboard.press("e")
-            pane = page.get_by_role("region", name="The incident")
             pane.get_by_label("Why").fill("worse")
             page.keyboard.press("Enter")
             expect(pane.get_by_role("alert")).to_contain_text("somebody changed the incident")
-            expect(page.locator(f"#row-{incident} .badge")).to_have_text("P2")
+            expect(pane.locator(".summary .badge")).to_have_text("P2")
+            expect(pane.locator(".summary .state")).to_have_text("Resolved")
 
         await browser.play(scene, f"{server.place.http}/")
         assert desk.incident(incident)["severity"] == "P2"

@@ -143,6 +143,11 @@ async def test_a_token_that_runs_out_is_replaced_and_nothing_is_missed(
             expect(page.locator(".toast")).to_contain_text("Your token runs out")
             expect(page.get_by_role("option")).to_have_count(1)
 
+            page.get_by_label("Search incidents").fill("e")
+            page.get_by_role("option").click()
+            page.get_by_role("button", name="Comment").click()
+            page.keyboard.insert_text("half a wo")
+
             expect(signin).to_contain_text(re.compile("expired|run out", re.IGNORECASE))
             assert page.evaluate("sessionStorage.length") == 0
             desk.send(alert("while nobody was signed in", "P1"))
@@ -151,6 +156,12 @@ async def test_a_token_that_runs_out_is_replaced_and_nothing_is_missed(
             live(page)
             expect(page.get_by_role("option")).to_have_count(2)
             expect(page.locator(".row.fresh")).to_contain_text("while nobody was signed in")
+            news = page.locator("im-news")
+            expect(news).to_contain_text("While the connection was away: 1 new incident.")
+            news.get_by_role("button", name="Dismiss").click()
+            expect(page.locator(".row.fresh")).to_have_count(0)
+            expect(page.get_by_role("textbox", name="Comment")).to_have_value("half a wo")
+            expect(page).to_have_url(re.compile(r"\?q=e&incident="))
 
         await browser.play(scene, f"{server.place.http}/")
 
