@@ -15,6 +15,7 @@ _TYPES: Final = {
     "actors.js": "text/javascript; charset=utf-8",
     "bars.js": "text/javascript; charset=utf-8",
     "rates.js": "text/javascript; charset=utf-8",
+    "renew.js": "text/javascript; charset=utf-8",
 }
 _PAGES: Final = ("GET /debug/actors", "GET /debug/actors/<actor_id>")
 _HTML: Final = "text/html"

@@ -1,11 +1,13 @@
 // The live actor tree. It has no data of its own: it fetches with the token of whoever looks.
 import { Chart, bar } from "./bars.js";
 import { Rates, between, histogram } from "./rates.js";
+import { renew } from "./renew.js";
 
 const PAGE = 50; // connections on one page
 const EVERY = 2000; // milliseconds between two looks at the figures
 const CALM = 1000; // and at least between two for what has changed meanwhile
-const TOKEN = "incident-manager.token";
+const TOKEN = "incident-manager.token"; // the same that the console keeps
+const KEY = "lim_"; // how an API key begins
 
 const at = (id) => document.getElementById(id);
 const view = { offset: 0, peer: "", principal: "", timer: 0, due: 0, looked: 0, wanted: false, busy: false, reader: null, metrics: null };
@@ -21,12 +23,13 @@ function make(tag, name, ...inside) {
 
 async function ask(path, options = {}) {
   const headers = { Accept: "application/json", ...options.headers };
-  const token = sessionStorage.getItem(TOKEN);
-  if (token) headers.Authorization = `Bearer ${token}`;
+  const token = sessionStorage.getItem(TOKEN) ?? "";
+  if (token.startsWith(KEY)) headers["X-API-Key"] = token;
+  else if (token) headers.Authorization = `Bearer ${token}`;
   const answer = await fetch(path, { ...options, headers, cache: "no-store" });
   if (answer.ok) return answer;
   const problem = await answer.json().catch(() => ({}));
-  throw Object.assign(new Error(problem.detail ?? answer.statusText), { status: answer.status });
+  throw Object.assign(new Error(problem.detail ?? answer.statusText), { status: answer.status, code: problem.code });
 }
 
 function say(text, how = "") {
@@ -138,14 +141,18 @@ function button(node) {
   return made;
 }
 
+const underWay = new Set(); // ids of what is being restarted
+
 async function restart(node, pressed) {
-  if (!confirm(`${pressed.textContent} ${node.id}?`)) return;
-  pressed.disabled = true;
+  if (underWay.has(node.id) || !confirm(`${pressed.textContent} ${node.id}?`)) return;
+  underWay.add(node.id);
   try {
     await ask(`/debug/actors/${encodeURIComponent(node.id)}/restart`, { method: "POST" });
     warn("");
   } catch (error) {
     warn(error.message);
+  } finally {
+    underWay.delete(node.id);
   }
   refresh();
 }
@@ -154,7 +161,7 @@ function row(node, twig) {
   const state = make("span", `state ${node.state}`, node.overrun ? `${node.state}, overrun` : node.state);
   const name = make("td", "name", make("span", "twig", twig), node.name, make("span", "kind", node.kind));
   if (node.strategy) name.append(make("span", "kind", node.strategy));
-  return make("tr", "",
+  const made = make("tr", "",
     name,
     make("td", "", state),
     make("td", "number", age(node.age_seconds)),
@@ -164,6 +171,17 @@ function row(node, twig) {
     make("td", "", figures(node)),
     make("td", "", button(node)),
   );
+  made.dataset.id = node.id;
+  return made;
+}
+
+// A line of words in the table.
+function words(id, text) {
+  const cell = make("td", "more", text);
+  cell.colSpan = 8;
+  const made = make("tr", "", cell);
+  made.dataset.id = id;
+  return made;
 }
 
 function* rows(node, twig = "", under = "") {
@@ -174,9 +192,7 @@ function* rows(node, twig = "", under = "") {
     yield* rows(child, `${under}${ends ? "└─ " : "├─ "}`, `${under}${ends ? "   " : "│  "}`);
   }
   if (node.omitted && node.kind !== "connections") {
-    const cell = make("td", "more", `${under}… ${whole.format(node.omitted)} more`);
-    cell.colSpan = 8;
-    yield make("tr", "", cell);
+    yield words(`more of ${node.id}`, `${under}… ${whole.format(node.omitted)} more`);
   }
 }
 
@@ -266,22 +282,19 @@ function show({ connections, nodes, total }) {
   pages(total);
   rates.look(performance.now());
   const made = nodes.flatMap((node) => [...rows(node)]);
-  if (!made.length) {
-    const cell = make("td", "more", "No connection is like that.");
-    cell.colSpan = 8;
-    made.push(make("tr", "", cell));
-  }
-  // A button that is about to be pressed must not be taken from under the hand.
-  if (!at("rows").matches(":has(button:active)")) at("rows").replaceChildren(...made);
+  renew(at("rows"), made.length ? made : [words("none", "No connection is like that.")]);
   if (!view.reader) watch();
 }
 
 function failed(error) {
   if (error.status === 401 || error.status === 403) {
-    sessionStorage.removeItem(TOKEN);
+    if (error.code !== "FORBIDDEN") sessionStorage.removeItem(TOKEN); // it is good, though not for this
     for (const id of ["find", "scroll", "sums", "pages", "chart"]) at(id).hidden = true;
     if (error.status === 403) at("why").textContent = error.message;
-    if (at("sign-in").hidden) at("sign-in").hidden = false;
+    if (at("sign-in").hidden) {
+      at("sign-in").hidden = false;
+      at("sign-in").elements.token.focus();
+    }
     say("not signed in");
     view.reader?.abort();
   } else {

@@ -10,6 +10,7 @@ import pytest
 import trio
 from playwright.sync_api import Dialog, Locator, Page, expect
 
+from incident_manager.http.api_keys import new_key
 from incident_manager.http.auth import Role, issue_token
 from incident_manager.http.sections import AuthSettings
 from incident_manager.http.settings import Settings
@@ -90,8 +91,14 @@ async def test_it_is_for_an_admin(tmp_path: Path, browser: Stage) -> None:
     def scene(tab: Tab) -> None:
         page = tab.page
         field = page.get_by_label("Token")
+        expect(field).to_be_focused()
         field.fill(token(Role.VIEWER))
         page.keyboard.press("Enter")
+        expect(page.locator("#why")).to_contain_text("ADMIN")
+        # it is good for the other pages, which are opened in this tab
+        page.get_by_role("link", name="Incidents").click()
+        expect(page.locator("im-tools .me")).to_have_text("vic · viewer")
+        page.go_back()
         expect(page.locator("#why")).to_contain_text("ADMIN")
         field.fill(token(Role.ADMIN))
         page.keyboard.press("Enter")
@@ -100,6 +107,42 @@ async def test_it_is_for_an_admin(tmp_path: Path, browser: Stage) -> None:
     async with run(tmp_path, auth__jwt_secret=SECRET) as server:
         # a browser reports each answer of 401 and 403 by itself
         await browser.play(scene, f"{server.place.http}/debug/actors", upset=True)
+
+
+async def test_an_api_key_is_as_good_as_a_token(tmp_path: Path, browser: Stage) -> None:
+    text, key = new_key("olga", Role.ADMIN)
+
+    def scene(tab: Tab) -> None:
+        page = tab.page
+        page.get_by_label("Token or API key").fill(text)
+        page.keyboard.press("Enter")
+        expect(row(page, "registry")).to_contain_text("running")
+        expect(page.locator("#chart")).to_contain_text("deliveries/s")
+
+    async with run(tmp_path, auth__api_keys=f"olga={key.entry()}") as server:
+        # a browser reports the answer of 401 by itself
+        await browser.play(scene, f"{server.place.http}/debug/actors", upset=True)
+
+
+async def test_what_has_the_focus_keeps_it_while_figures_change(
+    tmp_path: Path, browser: Stage
+) -> None:
+    def scene(tab: Tab) -> None:
+        page = tab.page
+        registry = row(page, "registry")
+        button = registry.get_by_role("button", name="Restart")
+        button.focus()
+        age = registry.locator("td").nth(2)
+        for _ in range(2):
+            expect(age).not_to_have_text(age.inner_text())
+        expect(button).to_be_focused()
+        page.once("dialog", lambda dialog: dialog.accept())
+        page.keyboard.press("Enter")
+        expect(registry.locator("td").nth(3)).to_have_text("1")
+        expect(button).to_be_focused()
+
+    async with run(tmp_path) as server:
+        await browser.play(scene, f"{server.place.http}/debug/actors")
 
 
 async def test_connections_are_found_by_peer_or_principal_and_paged(

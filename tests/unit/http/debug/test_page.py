@@ -15,6 +15,7 @@ BROWSER = {"Accept": "text/html"}
         ("actors.js", "text/javascript"),
         ("bars.js", "text/javascript"),
         ("rates.js", "text/javascript"),
+        ("renew.js", "text/javascript"),
         ("actors.css", "text/css"),
     ],
 )
