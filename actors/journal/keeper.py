@@ -33,7 +33,7 @@ __all__ = ["Keeper", "Retention"]
 
 _log = logging.getLogger(__name__)
 _TRIM_STEP = 1_000
-_UNTIDY = 256  # events appended, after which there is something to tidy up: some 20 MB of a WAL
+_UNTIDY = 256  # events or probes, after which there is something to tidy up: some 20 MB of a WAL
 
 
 @frozen
@@ -127,6 +127,7 @@ class Keeper(Lent):
     async def _keep_house(self, journal: Journal) -> None:
         try:
             await journal.probe()
+            self._wrote(1)  # about as much as an event is
             await self._trim(journal)
             await self._note_refusals(journal)
         except JournalUnavailable as failure:
@@ -203,10 +204,13 @@ class Keeper(Lent):
         self._head = batch.expected_head + len(batch.records)
         self._appends += 1
         self._records += len(batch.records)
-        self._untidied += len(batch.records)
+        self._wrote(len(batch.records))
+        self._count(batch.records)
+
+    def _wrote(self, number: int) -> None:
+        self._untidied += number
         if self._untidied >= _UNTIDY:
             self._untidy.set()
-        self._count(batch.records)
 
     def _count(self, records: Iterable[Record]) -> None:
         for record in records:

@@ -375,23 +375,33 @@ async def test_what_appends_put_off_is_done_beside_them(
     mock_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keeper_module, "_UNTIDY", 4)
-    async with open_house(mock_clock) as house:
-        await write(house.keeper, *HISTORY[:3])
+    async with open_house(mock_clock) as house:  # which has probed
+        await write(house.keeper, *HISTORY[:2])
         await wait_all_tasks_blocked()
         assert "tidy" not in house.faults.calls
         gate = house.faults.gate("before", "tidy")
-        await write(house.keeper, *HISTORY[3:5])
+        await write(house.keeper, *HISTORY[2:4])
         await gate.reached.wait()
-        await write(house.keeper, *HISTORY[5:7])  # it waits for nothing
+        await write(house.keeper, *HISTORY[4:6])  # it waits for nothing
         gate.opened.set()
         await wait_all_tasks_blocked()
         assert house.faults.calls.count("tidy") == 1
-        await write(house.keeper, *HISTORY[7:9])
+        await write(house.keeper, *HISTORY[6:8])
         await wait_all_tasks_blocked()
         assert house.faults.calls.count("tidy") == 2
         probes = house.faults.calls.count("probe")
         await house.an_interval_later()
         assert house.faults.calls.count("probe") == probes + 1
+
+
+async def test_what_probes_write_is_tidied_up_where_nothing_happens_too(
+    mock_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper_module, "_UNTIDY", 3)
+    async with open_house(mock_clock) as house:
+        for tidied in (0, 1, 1, 1, 2):
+            await house.an_interval_later()
+            assert house.faults.calls.count("tidy") == tidied
 
 
 async def test_a_journal_that_cannot_tidy_up_says_so_until_it_can(
