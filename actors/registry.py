@@ -116,8 +116,8 @@ class Registry:
     """The handle of the registry: it outlives the actor, and so does its mailbox.
 
     ``announce`` is called with every batch that is durably written, and with no records and the
-    head after a (re)start. ``forget`` is called with the
-    head where stored events were redacted.
+    head after a (re)start. ``forget`` is called with the head where stored events were redacted,
+    or may have been.
     """
 
     def __init__(
@@ -222,7 +222,7 @@ class Registry:
             redactions = tuple(each for one in settled for each in one.redactions)
             if records or stored:
                 head = state.head - len(records)
-                await self._journal.append(Append(head, records, stored, redactions))
+                await self._append(Append(head, records, stored, redactions))
         except JournalUnavailable as failure:
             known = failure.written is False
             for request in batch:
@@ -237,8 +237,6 @@ class Registry:
             raise _Reload from failure
         state.adopt()
         if redactions:
-            # Nobody shall find the old text in memory: what is needed comes from the journal.
-            self._forget(state.head)
             self._announce(state.head, ())
         elif records:
             self._announce(state.head, records)
@@ -247,6 +245,18 @@ class Registry:
             one.request.answer(one.outcome(cursor))
         if redactions:
             raise _Reload
+
+    async def _append(self, batch: Append) -> None:
+        stands = False  # for certain, what was to be redacted
+        try:
+            await self._journal.append(batch)
+        except (JournalUnavailable, StaleHead) as failure:
+            stands = isinstance(failure, StaleHead) or failure.written is False
+            raise
+        finally:
+            if batch.redactions and not stands:
+                # Nobody shall find the old text in memory: what is needed comes from the journal.
+                self._forget(batch.expected_head + len(batch.records))
 
     async def _learn(self, state: WorkingSet, batch: list[_Request], now: Micros) -> None:
         """Load what the batch needs and the working set does not hold."""

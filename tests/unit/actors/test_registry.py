@@ -1,6 +1,6 @@
 """The registry on a journal in memory: batches, backpressure, crashes, idempotency."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -25,6 +25,7 @@ from incident_manager.actors.vocabulary import AckStatus, Kind, ResolutionMethod
 from incident_manager.supervision import ChildSpec, Intensity, Supervisor, open_supervisor
 from unit.actors.builders import START, make_record, write
 from unit.actors.faults import (
+    Act,
     Faults,
     FaultyJournal,
     crashing,
@@ -624,6 +625,19 @@ async def test_a_redaction_that_is_not_written_changes_nothing() -> None:
         [commented] = (await office.ask(c.AddComment(incident, "still there"))).results
         assert isinstance(commented, Incident)
         assert commented.title == "Xanthippe"
+
+
+@pytest.mark.parametrize("fault", [losing, crashing])
+async def test_of_a_redaction_that_may_be_written_the_old_text_is_not_held(
+    fault: Callable[[], Act],
+) -> None:
+    async with open_office() as office:
+        incident = ack_of(await office.ask(make_submit(title="Xanthippe"))).incident_id
+        assert incident is not None
+        office.faults.add("after", "append", fault())
+        await office.note("lost", c.RedactIncident(incident, "asked for"))
+        assert not office.known("lost")
+        assert office.forgotten == [2]
 
 
 async def test_a_field_that_cannot_be_redacted_is_refused() -> None:
