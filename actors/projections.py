@@ -78,7 +78,8 @@ class Projections:
             if others.payload is not None:
                 return others.payload
         self.made += 1
-        self._pending[key] = pending = _Pending()
+        under_way = self._pending
+        under_way[key] = pending = _Pending()
         try:
             cursor = self._cursor(shape, record, epoch)
             payload = Payload(await self._projector.project_deep(shape, record, cursor))
@@ -86,7 +87,7 @@ class Projections:
             if record.offset > self.forgotten:
                 self._fresh[key] = (trio.current_time() + SHARED, payload)
         finally:
-            del self._pending[key]
+            del under_way[key]
             pending.done.set()
         return payload
 
@@ -110,6 +111,7 @@ class Projections:
         self.turn += 1
         self._kept.clear()
         self._fresh.clear()
+        self._pending = {}  # who asks from now on does not get what is being made
         self._size = 0
 
     def _cursor(self, shape: Shape, record: Record, epoch: str) -> str:

@@ -159,3 +159,20 @@ async def test_what_is_forgotten_is_made_anew_and_what_is_older_is_not_kept() ->
     projections.flat(FLAT, ONE, "e")
     projections.flat(FLAT, ONE, "e")
     assert projector.made[FLAT, 1] == 5
+
+
+async def test_who_asks_after_a_change_does_not_get_what_was_being_made_before(
+    nursery: trio.Nursery,
+) -> None:
+    projector = FakeProjector()
+    projector.gate = trio.Event()
+    projections = Projections(projector)
+    for _ in range(2):
+        for _ in range(2):
+            nursery.start_soon(projections.deep, DEEP, ONE, "e")
+        await wait_all_tasks_blocked()
+        projections.forget(1)
+    projector.gate.set()
+    await wait_all_tasks_blocked()
+    assert projector.made == {(DEEP, 1): 2}
+    assert nursery.child_tasks == frozenset()
