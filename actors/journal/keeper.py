@@ -99,9 +99,11 @@ class Keeper(Lent):
                     await self._keep_house(journal)
                     await self._wait(journal)
             finally:
-                with trio.CancelScope(shield=True), suppress(JournalUnavailable):
-                    await self._note_refusals(journal)
-                self._take_back()
+                try:
+                    with trio.CancelScope(shield=True), suppress(JournalUnavailable):
+                        await self._note_refusals(journal)
+                finally:
+                    self._take_back()
 
     async def _wait(self, journal: Journal) -> None:
         """Wait for the next round; tidy up meanwhile whenever enough has come together."""

@@ -358,6 +358,21 @@ async def test_the_last_refusals_are_written_at_the_end(mock_clock: MockClock) -
     assert [entry.detail["count"] for entry in house.store.audit] == ["1"]
 
 
+async def test_where_the_last_refusals_cannot_be_written_it_is_not_lent_any_more(
+    mock_clock: MockClock,
+) -> None:
+    async with open_house(mock_clock) as house:
+        house.keeper.refusals.add("10.0.0.1", "expired", START)
+        house.faults.add("before", "note", crashing())
+        gate = house.faults.gate("before", "open")
+        house.faults.doom.set()
+        await gate.reached.wait()
+        assert house.keeper.failure == "the journal is not open"
+        gate.opened.set()
+        assert await house.keeper.bounds() == house.store.bounds
+        assert house.keeper.failure is None
+
+
 async def test_what_is_no_refusal_is_a_crash(mock_clock: MockClock) -> None:
     async with open_house(mock_clock) as house:
         await write(house.keeper, *HISTORY[:2])
