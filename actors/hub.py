@@ -5,7 +5,8 @@ outbox. Taking the seat away is always safe, because the journal has what follow
 subscription reads on from :attr:`Seat.position`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import trio
 
@@ -33,7 +34,8 @@ class Hub:
     """The handle of the hub: it outlives the actor.
 
     ``head`` is the newest offset that is known to be written; ``position`` the newest whose
-    fan-out is done; ``latency`` how long events take to their subscribers.
+    fan-out is done; ``latency`` how long events take to their subscribers. Outlets send on inside
+    a block of ``together``, so that who carries it may do so in one go.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Hub:
         *,
         ring: int = _RING,
         latency: Deliveries | None = None,
+        together: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self._journal = journal
         self._projections = projections
@@ -53,6 +56,7 @@ class Hub:
         self._moved = trio.Event()
         self._touched: dict[Outlet, None] = {}
         self.latency = Deliveries() if latency is None else latency
+        self._together = together
         self.epoch = ""
         self.head = 0
         self.position = 0
@@ -212,7 +216,7 @@ class Hub:
         return True
 
     def _flush(self) -> None:
-        with self.latency.together():
+        with self.latency.together(), self._together():
             while self._touched:
                 outlet, _ = self._touched.popitem()  # first: one that raises is not tried again
                 outlet.flush()

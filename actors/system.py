@@ -11,7 +11,7 @@
 
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 
 from attrs import field, frozen
 
@@ -85,11 +85,13 @@ async def open_system(
     *,
     clock: Callable[[], Micros] = wall_clock,
     beside: Sequence[ChildSpec] = (),
+    together: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> AsyncGenerator[System, None]:
     """Run the core inside the block; ready when it is entered.
 
     ``opener`` opens the journal, again after each crash; ``projector`` gets the journal for the
-    relations that it reads; ``beside`` are more actors that live as long.
+    relations that it reads; ``beside`` are more actors that live as long; what the hub has outlets
+    send on inside a block of ``together`` leaves at its end.
 
     Raises :class:`StartFailed` with JournalError as its cause where the journal cannot be opened,
     and :class:`SupervisorGaveUp` (cancelling the block) when restarts do not help.
@@ -98,7 +100,7 @@ async def open_system(
     keeper = Keeper(opener, retention=settings.retention, clock=clock)
     made = projector(keeper)
     projections = Projections(made)
-    hub = Hub(keeper, projections, latency=Deliveries(clock))
+    hub = Hub(keeper, projections, latency=Deliveries(clock), together=together)
     registry = Registry(
         keeper, hub.announce, window=settings.window, forget=hub.forget, clock=clock
     )

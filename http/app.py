@@ -31,6 +31,7 @@ from incident_manager.http.settings import Settings
 from incident_manager.http.target import path_of
 from incident_manager.http.transport import Guard, install
 from incident_manager.http.upgrade import websocket
+from incident_manager.http.volley import Volley
 from incident_manager.http.web import ROUTES, access_table, create_quart
 from incident_manager.schema.projector import GraphQLProjector
 from incident_manager.supervision import NodeState, StartFailed, SupervisorGaveUp
@@ -91,6 +92,7 @@ class Application:
             Trust.parse(settings.server.trusted_proxies),
             Pulse(settings.server.ping_interval, settings.server.pong_timeout),
             compression=settings.server.compression,
+            volley=Volley(wanted=settings.server.io_uring),
         )
         self._gateway: Gateway | None = None
         self._http: Any = None
@@ -169,7 +171,12 @@ class Application:
                 journal_opener(self.settings),
                 lambda journal: GraphQLProjector(_Sources(journal)),
                 system_settings(self.settings),
-                beside=(*gateway.authenticator.children(), *self.guard.pulse.children()),
+                beside=(
+                    *gateway.authenticator.children(),
+                    *self.guard.pulse.children(),
+                    *self.guard.volley.children(),
+                ),
+                together=self.guard.volley.together,
             ) as system:
                 gateway.system = system
                 if gateway.phase is Phase.RECOVERING:

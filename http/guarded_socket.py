@@ -12,6 +12,8 @@ from typing import Final
 
 import trio
 
+from incident_manager.http.volley import Volley
+
 __all__ = ["GuardedSocket", "keep_little"]
 
 _INTERNET: Final = frozenset({socket.AF_INET, socket.AF_INET6})
@@ -66,10 +68,11 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
     """A stream over a socket that gives up on a peer which takes nothing for ``patience`` seconds.
 
     What the peer has acknowledged counts, so that a slow reader is not cut off. ``stalled`` is
-    called when one is. ``preface`` is what was read of the stream already.
+    called when one is. ``preface`` is what was read of the stream already. ``descriptor`` is -1
+    once it is closed; before it is, what is on its way by ``hold`` must have landed.
     """
 
-    __slots__ = ("_descriptor", "_patience", "_stalled", "_stream", "preface", "socket")
+    __slots__ = ("_patience", "_stalled", "_stream", "descriptor", "hold", "preface", "socket")
 
     def __init__(
         self, stream: trio.SocketStream, patience: float, stalled: Callable[[], None]
@@ -79,8 +82,9 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
         self._stalled = stalled
         self.socket = stream.socket
         # Asked once; -1 as soon as it is closed, when the system may give it to another.
-        self._descriptor = self.socket.fileno()
+        self.descriptor = self.socket.fileno()
         self.preface = b""
+        self.hold: Volley | None = None
         _miss(self.socket, patience)
 
     def try_send(self, data: bytes | bytearray | memoryview) -> int:
@@ -89,7 +93,7 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
         Raises OSError where the connection is gone.
         """
         try:
-            return os.write(self._descriptor, data)
+            return os.write(self.descriptor, data)
         except BlockingIOError:
             return 0
 
@@ -166,11 +170,11 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
             self.preface = self.preface[len(some) :]
             return some
         try:
-            return os.read(self._descriptor, max_bytes)
+            return os.read(self.descriptor, max_bytes)
         except BlockingIOError:
             return None
         except OSError as gone:
-            if self._descriptor < 0:
+            if self.descriptor < 0:
                 raise trio.ClosedResourceError("the socket was closed") from None
             raise trio.BrokenResourceError("the connection is gone") from gone
 
@@ -180,14 +184,19 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
 
     async def aclose(self) -> None:
         """Close both; what the kernel has goes out."""
-        self._descriptor = -1
+        self._release()
         await self._stream.aclose()
+
+    def _release(self) -> None:
+        if self.hold is not None:
+            self.hold.settle()
+        self.descriptor = -1
 
     def abort(self) -> None:
         """Cut the peer off: the kernel throws away what it has for it."""
         with suppress(OSError):
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        self._descriptor = -1
+        self._release()
         self.socket.close()
 
 

@@ -106,7 +106,7 @@ class GuardedServer(TCPServer):
                 return
         async with TaskGroup() as group:
             self._task_group = group
-            self.wire = Wire(self.socket, group.spawn, secure)
+            self.wire = Wire(self.socket, group.spawn, secure, self._guard.volley)
             self.protocol = ProtocolWrapper(
                 self.app,
                 self.config,

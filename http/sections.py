@@ -108,6 +108,13 @@ class ServerSettings:
             "event is compressed once for all who subscribe to the same fields."
         ),
     ] = False
+    io_uring: Annotated[
+        bool,
+        About(
+            "Have what many clients are sent at once written by io_uring, where Linux offers it to "
+            "this process (5.15 and later, x86-64, not forbidden)."
+        ),
+    ] = True
     ping_interval: Annotated[
         float,
         About(

@@ -18,6 +18,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from incident_manager.http.guarded_socket import GuardedSocket
 from incident_manager.http.proxies import NOBODY, Trust
 from incident_manager.http.pulse import Pulse
+from incident_manager.http.volley import Volley
 
 __all__ = ["Guard", "Stream", "guard_of", "install", "missing"]
 
@@ -89,7 +90,7 @@ class Guard:
     ``write_timeout`` is how long, in seconds, a write may make no progress: whoever takes nothing
     for so long is cut off, and ``stalled`` counts them. Who is ``trusted`` is believed for whom it
     speaks (a PROXY header). The ``pulse`` watches over clients of WebSockets. ``compression`` is
-    whether they may have permessage-deflate.
+    whether they may have permessage-deflate. By the ``volley`` many of them are written to at once.
     """
 
     __slots__ = (
@@ -100,6 +101,7 @@ class Guard:
         "pulse",
         "stalled",
         "trusted",
+        "volley",
         "write_timeout",
     )
 
@@ -110,11 +112,13 @@ class Guard:
         pulse: Pulse | None = None,
         *,
         compression: bool = False,
+        volley: Volley | None = None,
     ) -> None:
         self.write_timeout = write_timeout
         self.trusted = trusted
         self.pulse = Pulse() if pulse is None else pulse
         self.compression = compression
+        self.volley = Volley() if volley is None else volley
         self.stalled = 0
         self._sockets: set[GuardedSocket] = set()
         self._begun = trio.Event()

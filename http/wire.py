@@ -5,11 +5,13 @@ something to say puts it here, whole, in one step. Nothing can come between two 
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 import trio
 
 from incident_manager.http.guarded_socket import GuardedSocket
+from incident_manager.http.volley import Volley
 
 __all__ = ["HIGH_WATER", "Wire"]
 
@@ -27,6 +29,8 @@ class Wire:
     does not take is sent by one task, which lives as long as there is something to send. Over
     TLS (``secure``) that task does all of it, and what has come together becomes one record.
 
+    What is written while a ``volley`` gathers leaves by it; until it has landed nothing else does.
+
     Nothing is refused here. Who writes without waiting in :meth:`room` bounds what it writes (see
     ``Outbox``). ``taken`` counts the bytes that have left.
     """
@@ -40,6 +44,7 @@ class Wire:
         "_secure",
         "_socket",
         "_spawn",
+        "_volley",
         "closed",
         "taken",
     )
@@ -49,10 +54,12 @@ class Wire:
         socket: GuardedSocket,
         spawn: Spawn,
         secure: "trio.SSLStream[GuardedSocket] | None" = None,
+        volley: Volley | None = None,
     ) -> None:
         self._socket = socket
         self._spawn = spawn
         self._secure = secure
+        self._volley = volley if secure is None else None
         self._buffer: bytearray | None = None
         self._flight = 0
         self._changed: trio.Event | None = None
@@ -81,6 +88,12 @@ class Wire:
             return self.size
         sent = 0
         if self._secure is None and not self._draining:
+            volley = self._volley
+            if volley is not None and volley.gathering:
+                self._draining = True
+                self._socket.hold = volley
+                volley.add(self, data)
+                return 0
             try:
                 sent = self._socket.try_send(data)
             except OSError:
@@ -94,6 +107,40 @@ class Wire:
             self._draining = True
             self._spawn(self._drain)
         return self.size
+
+    @property
+    def descriptor(self) -> int:
+        """The socket's; -1 when nothing can be sent any more."""
+        return -1 if self.closed else self._socket.descriptor
+
+    def write_now(self, data: bytes) -> None:
+        """What the volley has for it, without the volley."""
+        taken = -1
+        if not self.closed:
+            with suppress(OSError):
+                taken = self._socket.try_send(data)
+        self.landed(data, taken)
+
+    def landed(self, data: bytes, taken: int) -> None:
+        """What the volley sent: the kernel took so many bytes of it, or -1: nobody is there."""
+        self._draining = False
+        self._socket.hold = None
+        if self.closed:
+            self._tell()
+            return
+        if taken < 0:
+            self.close()
+            return
+        self.taken += taken
+        if taken < len(data):
+            rest = bytearray(memoryview(data)[taken:])
+            self._buffer = rest if self._buffer is None else rest + self._buffer
+        if self._buffer is not None:
+            self._draining = True
+            self._spawn(self._drain)
+            self._tell()
+        elif self._changed is not None:
+            self._tell()
 
     async def room(self) -> None:
         """Wait until less than ``HIGH_WATER`` waits, or the connection is closed."""

@@ -7,7 +7,7 @@ from incident_manager.http.settings import CREDENTIALS, SECTIONS, SETTINGS, Sett
 # The names of the contract, section 9, in its order.
 CONTRACT = {
     "server": "host http_port unix_socket max_connections tls_cert tls_key graceful_timeout "
-    "drain_window allowed_origins cors_origins trusted_proxies compression ping_interval "
+    "drain_window allowed_origins cors_origins trusted_proxies compression io_uring ping_interval "
     "pong_timeout max_body_bytes insecure",
     "auth": "jwt_secret jwt_public_key jwt_algorithm jwks_url issuer audience roles_claim "
     "scope_roles api_keys api_keys_file open_metrics",

@@ -1,0 +1,191 @@
+"""What leaves for many connections at once: all of it in a few system calls, where there is a ring.
+
+The kernel's part of a write to a socket costs more than all of ours. A ring saves the call for each
+of them, and has a thread of the kernel's do some of the work while this one goes on.
+"""
+
+import errno
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final, Protocol
+
+import trio
+
+from incident_manager.http.io_uring import BELL, Ring, RingUnavailable
+from incident_manager.supervision import Child, ChildSpec
+
+__all__ = ["Flight", "Volley"]
+
+_log = logging.getLogger(__name__)
+_FEW: Final = 8  # writes that are not worth a ring
+_APART: Final = 256  # writes, at most, that wait for the kernel's thread
+_AGAIN: Final = (-errno.EAGAIN, -errno.EINTR, -errno.ENOBUFS)
+
+
+class Flight(Protocol):
+    """A connection that something is on its way to. Nothing else is written to it meanwhile."""
+
+    @property
+    def descriptor(self) -> int:
+        """Its socket; -1 if that is closed: it must not be, while something is on its way."""
+        ...
+
+    def landed(self, data: bytes, taken: int) -> None:
+        """So many bytes of it were taken, or -1: the connection is gone."""
+        ...
+
+    def write_now(self, data: bytes) -> None:
+        """Write it by a system call of its own."""
+        ...
+
+
+class Volley:
+    """Writes to many connections. ``made`` counts those by a ring, ``apart`` those of them that
+    this thread need not wait for.
+
+    ``opener`` makes the ring, ``cores`` is on how many processors this process may run: with one
+    there is nobody beside it. Where it is not ``wanted``, none is made.
+    """
+
+    def __init__(
+        self,
+        opener: Callable[[], Ring] = Ring,
+        cores: int | None = None,
+        *,
+        wanted: bool = True,
+    ) -> None:
+        self._opener = opener
+        self._wanted = wanted
+        found = len(os.sched_getaffinity(0)) if cores is None else cores
+        self._most_apart = _APART if found > 1 else 0
+        self._ring: Ring | None = None
+        self._gathered: list[tuple[Flight, bytes]] = []
+        self._aloft: dict[int, tuple[Flight, bytes]] = {}
+        self._apart = 0
+        self._called = False
+        self._token = 0
+        self.gathering = False
+        self.made = 0
+        self.apart = 0
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is written inside the block, which must not wait, leaves at its end."""
+        if self._ring is None:
+            yield
+            return
+        self.gathering = True
+        try:
+            yield
+        finally:
+            self.gathering = False
+            self._fire()
+
+    def add(self, flight: Flight, data: bytes) -> None:
+        """Have it written at the end of the block; how that went the flight is told by then, or
+        soon after.
+        """
+        self._gathered.append((flight, data))
+
+    def settle(self) -> None:
+        """Wait, and have everybody else wait, until nothing is on its way: a millisecond or so.
+
+        A socket must not be closed before: its number could be another's by then.
+        """
+        while self._ring is not None and (self._aloft or self._called):
+            self._ring.submit(wait=True)
+            self._land(self._ring)
+
+    def _fire(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        ring = self._ring
+        if ring is None or len(gathered) < _FEW:
+            for flight, data in gathered:
+                flight.write_now(data)
+            return
+        loaded: list[int] = []
+        for flight, data in gathered:
+            descriptor = flight.descriptor
+            if descriptor < 0 or len(self._aloft) + 1 >= ring.capacity:
+                flight.write_now(data)
+                continue
+            if ring.room == 1:  # for the bell
+                self._submit(ring, loaded)
+            apart = self._apart < self._most_apart
+            self._apart += apart
+            self._token += 2
+            token = self._token + apart
+            self._aloft[token] = (flight, data)
+            loaded.append(token)
+            ring.send(token, descriptor, data, apart=apart)
+        self._submit(ring, loaded)
+
+    def _submit(self, ring: Ring, loaded: list[int]) -> None:
+        """Hand it over; what the kernel does not take is written without it."""
+        if self._apart and not self._called:
+            self._called = True
+            ring.call()
+            loaded.append(BELL)
+        left = ring.submit()
+        self.made += len(loaded) - left
+        for token in loaded[len(loaded) - left :]:
+            if token == BELL:
+                self._called = False
+                continue
+            self._apart -= token & 1
+            flight, data = self._aloft.pop(token)
+            flight.write_now(data)
+        loaded.clear()
+        self._land(ring)
+
+    def _land(self, ring: Ring) -> None:
+        for token, result in ring.completed():
+            if token == BELL:
+                self._called = False
+                continue
+            flight, data = self._aloft.pop(token)
+            self._apart -= token & 1
+            flight.landed(data, 0 if result in _AGAIN else max(result, -1))
+
+    def statistics(self) -> dict[str, object]:
+        """The live figures of the actor tree."""
+        return {
+            "io_uring": self._ring is not None,
+            "writes": self.made,
+            "under_way": len(self._aloft),
+        }
+
+    async def run(
+        self, child: Child, *, task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """The actor: it hears of what the kernel's thread has done."""
+        child.observe(self.statistics)
+        if not self._wanted:
+            task_status.started()
+            await trio.sleep_forever()
+        try:
+            ring = self._opener()
+        except RingUnavailable as reason:
+            _log.info("every write is a system call of its own, for want of io_uring: %s", reason)
+            task_status.started()
+            await trio.sleep_forever()
+        with ring:
+            self._ring = ring
+            task_status.started()
+            try:
+                while True:
+                    await trio.lowlevel.wait_readable(ring.bell)
+                    with suppress(BlockingIOError):  # it was heard already
+                        os.eventfd_read(ring.bell)
+                    self._land(ring)
+                    if self._apart and not self._called:
+                        self._submit(ring, [])
+            finally:
+                self.settle()
+                self._ring = None
+
+    def children(self) -> tuple[ChildSpec, ...]:
+        """The actor, for a supervisor to run."""
+        return (ChildSpec("volley", self.run, kind="volley", shutdown=0),)

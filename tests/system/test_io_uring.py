@@ -1,0 +1,139 @@
+"""The kernel's ring, on real sockets; and a server whose clients are written to by it."""
+
+import errno
+import os
+import platform
+import socket
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+import trio
+
+from incident_manager.http.io_uring import BELL, Ring, RingUnavailable
+from system.client import PATIENCE, opened
+from system.harness import run
+
+STREAM = "subscription{newIncidents{title}}"
+CLIENTS = 30
+
+
+@pytest.fixture
+def ring() -> Iterator[Ring]:
+    try:
+        made = Ring(8)
+    except RingUnavailable as reason:
+        pytest.skip(f"io_uring: {reason}")
+    with made:
+        yield made
+
+
+@pytest.fixture
+def pairs() -> Iterator[list[tuple[socket.socket, socket.socket]]]:
+    with ExitStack() as stack:
+        found = [socket.socketpair() for _ in range(6)]
+        for pair in found:
+            for end in pair:
+                stack.enter_context(end)
+        yield found
+
+
+def results(ring: Ring, count: int) -> dict[int, int]:
+    found: dict[int, int] = {}
+    while len(found) < count:
+        ring.submit(wait=True)
+        found |= dict(ring.completed())
+    return found
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_each_gets_its_own(
+    ring: Ring, pairs: list[tuple[socket.socket, socket.socket]], apart: bool
+) -> None:
+    for turn in range(5):  # round the ring, more than once
+        sent = {number: b"%d of %d" % (number, turn) for number in range(1, 7)}
+        for (near, _), (number, data) in zip(pairs, sent.items(), strict=True):
+            ring.send(number, near.fileno(), data, apart=apart)
+        assert ring.room == 2
+        assert ring.submit() == 0
+        assert ring.room == 8
+        assert results(ring, 6) == {number: len(data) for number, data in sent.items()}
+        assert [far.recv(100) for _, far in pairs] == list(sent.values())
+    assert ring.completed() == []
+
+
+def test_what_cannot_be_sent_is_told(
+    ring: Ring, pairs: list[tuple[socket.socket, socket.socket]]
+) -> None:
+    (full, slow), (left, _), (closed, far), *_ = pairs
+    full.setblocking(False)
+    large = bytes(10_000_000)
+    far.close()
+    ring.send(1, full.fileno(), large, apart=False)
+    ring.send(2, full.fileno(), large, apart=False)
+    ring.send(3, closed.fileno(), b"late", apart=False)
+    ring.send(4, 2**30, b"nowhere", apart=False)
+    ring.send(5, left.fileno(), b"", apart=False)
+    assert ring.submit() == 0
+    found = results(ring, 5)
+    assert 0 < found[1] < len(large)
+    assert found[2] == -errno.EAGAIN
+    assert found[3] == -errno.EPIPE
+    assert found[4] == -errno.EBADF
+    assert found[5] == 0
+    assert slow.recv(10) == bytes(10)
+
+
+async def test_the_bell(ring: Ring, pairs: list[tuple[socket.socket, socket.socket]]) -> None:
+    for number, (near, _) in enumerate(pairs, 1):
+        ring.send(number, near.fileno(), b"x", apart=True)
+    ring.call()
+    assert ring.submit() == 0
+    with trio.fail_after(PATIENCE):
+        await trio.lowlevel.wait_readable(ring.bell)
+    assert os.eventfd_read(ring.bell) == 1
+    found = results(ring, 7)
+    assert found.pop(BELL) == 8
+    assert found == dict.fromkeys(range(1, 7), 1)
+
+
+def test_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(RingUnavailable, match="Invalid argument"):
+        Ring(-1)
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
+    with pytest.raises(RingUnavailable, match="on this platform"):
+        Ring()
+
+
+def test_nothing_stays_open(ring: Ring) -> None:
+    def files() -> list[str]:
+        return sorted(os.listdir("/proc/self/fd"))
+
+    before = files()
+    for _ in range(3):
+        with Ring():
+            assert files() != before
+    with pytest.raises(RingUnavailable):
+        Ring(-1)
+    assert files() == before
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+async def test_a_server_writes_by_it_where_it_may(tmp_path: Path, ring: Ring, wanted: bool) -> None:
+    async with run(tmp_path, server__io_uring=wanted) as server, AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(opened(server.place.ws)) for _ in range(CLIENTS)]
+        streams = [await client.subscribe(STREAM) for client in clients]
+        for turn in range(20):
+            await clients[0].submit(f"turn {turn}")
+            for client, stream in zip(clients, streams, strict=True):
+                payload = await client.next(stream)
+                assert payload["data"]["newIncidents"]["title"] == f"turn {turn}"
+        async with httpx.AsyncClient(base_url=server.place.http, timeout=PATIENCE) as http:
+            tree = (await http.get("/debug/actors", params={"limit": 1000})).json()
+        (volley,) = [node for node in tree["root"]["children"] if node["kind"] == "volley"]
+        assert volley["stats"]["io_uring"] is wanted
+        assert (volley["stats"]["writes"] > 0) is wanted
+        assert await server.stop() == 0
+        assert server.complaints() == []
