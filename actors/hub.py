@@ -131,6 +131,7 @@ class Hub:
 
     async def _publish(self) -> None:
         """Fan the next records out; a jump is read from the journal."""
+        turn = self._projections.turn
         records: Sequence[Record] | None = self._ring.after(self.position, _READ)
         if not records:
             chunk = await self._journal.read_after(self.position, _READ)
@@ -142,6 +143,8 @@ class Hub:
                 self._tell_moved()
                 return
         for portion in portions(records, self._lanes, _OFFERS):
+            if self._projections.turn != turn:  # the journal has changed what they say
+                break
             self._fan_out(portion)
             self.position = portion.records[-1].offset
             self.events += len(portion.records)

@@ -389,3 +389,38 @@ async def test_what_it_forgets_it_reads_from_the_journal(nursery: trio.Nursery) 
     await table.publish(make_record(4), known=False)
     assert seat.position == 4
     assert table.faults.calls.count("read_after") > reads
+
+
+async def test_what_is_redacted_amid_a_batch_is_read_again(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "_OFFERS", 1)
+    table = Table()
+    await table.start(nursery)
+
+    class Changing(FakeOutlet):
+        def flush(self) -> None:
+            super().flush()
+            if self.flushes == 1:
+                table.hub.forget(3)
+
+    seat = table.seat(FakeSink(outlet=Changing()))
+    assert table.hub.join(seat)
+    await table.publish(*HISTORY[:3])
+    assert table.faults.calls.count("read_after") == 1
+    assert offered(seat) == [1, 2, 3]
+
+
+async def test_what_is_redacted_while_it_is_read_is_read_again(nursery: trio.Nursery) -> None:
+    table = Table()
+    await table.start(nursery)
+    seat = table.seat()
+    assert table.hub.join(seat)
+    gate = table.faults.gate("after", "read_after")
+    await table.publish(*HISTORY[:3], known=False)
+    await gate.reached.wait()
+    table.hub.forget(3)
+    gate.opened.set()
+    await wait_all_tasks_blocked()
+    assert table.faults.calls.count("read_after") == 2
+    assert offered(seat) == [1, 2, 3]
