@@ -13,6 +13,7 @@ import os
 import platform
 import struct
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Final, Self
@@ -43,8 +44,9 @@ class Ring:
     """One ring, for one thread: :meth:`send`, then :meth:`submit`, then :meth:`completed`.
 
     What is sent ``apart`` is written by one thread of the kernel's, beside the caller, and all else
-    during :meth:`submit`. ``capacity`` is how many may be under way: the caller keeps to it.
-    ``bell`` is a file that becomes readable when what was sent before :meth:`call` is done.
+    during :meth:`submit`. ``capacity`` is how many may be under way, ``most`` how many may be sent
+    between two :meth:`submit`: the caller keeps to both. ``bell`` is a file that becomes readable
+    when what was sent before :meth:`call` is done.
     """
 
     def __init__(self, entries: int = 1024) -> None:
@@ -79,6 +81,7 @@ class Ring:
         self.bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._open.callback(os.close, self.bell)
         self._entries, self.capacity = given[0], given[1]
+        self.most = self._entries - 1  # and the call
         _, tail, _, _, _, _, order, _, _ = given[10:19]
         head, done, _, _, _, results, _, _, _ = given[19:28]
         size = max(order + 4 * self._entries, results + _DONE.size * self.capacity)
@@ -123,29 +126,36 @@ class Ring:
         """Give it back. What is under way must be done."""
         self._open.close()
 
-    @property
-    def room(self) -> int:
-        """How many may be sent before the next :meth:`submit`."""
-        entries: int = self._entries
-        return entries - self._new
-
-    def send(self, token: int, descriptor: int, data: bytes, *, apart: bool) -> None:
-        """Have data, which must live until it is done, sent to a socket."""
-        self._held.value = data
-        flags = _ASYNC if apart else 0
-        self._put(_SEND, flags, descriptor, self._place.value, len(data), _FLAGS, token)
+    def send(self, token: int, sends: Sequence[tuple[int, bytes]], apart: int) -> None:
+        """Have data sent to sockets (by their descriptors), each with the next token from ``token``
+        on, the first ``apart`` of them apart. At most ``most`` between two :meth:`submit`. The data
+        must live until that is done.
+        """
+        pack, queue, held, place_of = _ENTRY.pack_into, self._queue, self._held, self._place
+        entry = self._tail % self._entries
+        last, place = b"", 0
+        for descriptor, data in sends:
+            if data is not last:
+                held.value = last = data
+                place = place_of.value
+            flags = _ASYNC if apart > 0 else 0
+            at = _ENTRY.size * entry
+            pack(queue, at, _SEND, flags, 0, descriptor, 0, place, len(data), _FLAGS, token)
+            entry = (entry + 1) % self._entries
+            token += 1
+            apart -= 1
+        self._put(len(sends))
 
     def call(self) -> None:
         """Have the bell rung when what was sent apart is done."""
-        self._put(_WRITE, _ASYNC, self.bell, self._one, len(_ONE), 0, BELL)
-
-    def _put(
-        self, code: int, flags: int, fd: int, place: int, size: int, how: int, token: int
-    ) -> None:
         at = _ENTRY.size * (self._tail % self._entries)
-        _ENTRY.pack_into(self._queue, at, code, flags, 0, fd, 0, place, size, how, token)
-        self._tail = (self._tail + 1) % 2**32
-        self._new += 1
+        size = len(_ONE)
+        _ENTRY.pack_into(self._queue, at, _WRITE, _ASYNC, 0, self.bell, 0, self._one, size, 0, BELL)
+        self._put(1)
+
+    def _put(self, count: int) -> None:
+        self._tail = (self._tail + count) % 2**32
+        self._new += count
 
     def submit(self, *, wait: bool = False) -> int:
         """Hand over what was put in, and with ``wait`` wait until something is done.
@@ -174,10 +184,14 @@ class Ring:
         head, tail = self._head, self._words[self._done_at]
         if head == tail:
             return []
-        found = []
-        while head != tail:
-            token, result, _ = _DONE.unpack_from(self._results, _DONE.size * (head % self.capacity))
-            found.append((token, result))
-            head = (head + 1) % 2**32
-        self._head = self._words[self._head_at] = head
+        first, end = head % self.capacity, tail % self.capacity
+        cuts = [(first, end)] if first < end else [(first, self.capacity), (0, end)]
+        found = [
+            (token, result)
+            for begin, stop in cuts
+            for token, result, _ in _DONE.iter_unpack(
+                self._results[_DONE.size * begin : _DONE.size * stop]
+            )
+        ]
+        self._head = self._words[self._head_at] = tail
         return found

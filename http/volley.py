@@ -42,8 +42,7 @@ class Flight(Protocol):
 
 
 class Volley:
-    """Writes to many connections. ``made`` counts those by a ring, ``apart`` those of them that
-    this thread need not wait for.
+    """Writes to many connections. ``made`` counts those by a ring.
 
     ``opener`` makes the ring, ``cores`` is on how many processors this process may run: with one
     there is nobody beside it. Where it is not ``wanted``, none is made.
@@ -63,12 +62,10 @@ class Volley:
         self._ring: Ring | None = None
         self._gathered: list[tuple[Flight, bytes]] = []
         self._aloft: dict[int, tuple[Flight, bytes]] = {}
-        self._apart = 0
         self._called = False
-        self._token = 0
+        self._token = BELL + 1
         self.gathering = False
         self.made = 0
-        self.apart = 0
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -105,49 +102,45 @@ class Volley:
             for flight, data in gathered:
                 flight.write_now(data)
             return
-        loaded: list[int] = []
-        for flight, data in gathered:
-            descriptor = flight.descriptor
-            if descriptor < 0 or len(self._aloft) + 1 >= ring.capacity:
-                flight.write_now(data)
-                continue
-            if ring.room == 1:  # for the bell
-                self._submit(ring, loaded)
-            apart = self._apart < self._most_apart
-            self._apart += apart
-            self._token += 2
-            token = self._token + apart
-            self._aloft[token] = (flight, data)
-            loaded.append(token)
-            ring.send(token, descriptor, data, apart=apart)
-        self._submit(ring, loaded)
+        room = ring.capacity - 1 - len(self._aloft)
+        begin = 0
+        while begin < min(len(gathered), room):
+            some = gathered[begin : min(begin + ring.most, room)]
+            apart = max(0, self._most_apart - len(self._aloft))
+            first, self._token = self._token, self._token + len(some)
+            self._aloft.update(zip(range(first, self._token), some, strict=True))
+            ring.send(first, [(flight.descriptor, data) for flight, data in some], apart)
+            self._submit(ring, apart=apart > 0)
+            begin += len(some)
+            room = begin + ring.capacity - 1 - len(self._aloft)
+        for flight, data in gathered[begin:]:  # the kernel's thread is far behind
+            flight.write_now(data)
 
-    def _submit(self, ring: Ring, loaded: list[int]) -> None:
+    def _submit(self, ring: Ring, *, apart: bool) -> None:
         """Hand it over; what the kernel does not take is written without it."""
-        if self._apart and not self._called:
+        calls = apart and not self._called
+        if calls:
             self._called = True
             ring.call()
-            loaded.append(BELL)
         left = ring.submit()
-        self.made += len(loaded) - left
-        for token in loaded[len(loaded) - left :]:
-            if token == BELL:
-                self._called = False
-                continue
-            self._apart -= token & 1
+        uncalled = calls and left > 0  # the call was the last
+        self._called &= not uncalled
+        for token in range(self._token - left + uncalled, self._token):
             flight, data = self._aloft.pop(token)
             flight.write_now(data)
-        loaded.clear()
         self._land(ring)
+        if uncalled:
+            self.settle()
 
     def _land(self, ring: Ring) -> None:
+        aloft = self._aloft
         for token, result in ring.completed():
             if token == BELL:
                 self._called = False
                 continue
-            flight, data = self._aloft.pop(token)
-            self._apart -= token & 1
+            flight, data = aloft.pop(token)
             flight.landed(data, 0 if result in _AGAIN else max(result, -1))
+            self.made += 1
 
     def statistics(self) -> dict[str, object]:
         """The live figures of the actor tree."""
@@ -180,8 +173,8 @@ class Volley:
                     with suppress(BlockingIOError):  # it was heard already
                         os.eventfd_read(ring.bell)
                     self._land(ring)
-                    if self._apart and not self._called:
-                        self._submit(ring, [])
+                    if self._aloft and not self._called:
+                        self._submit(ring, apart=True)
             finally:
                 self.settle()
                 self._ring = None

@@ -54,11 +54,9 @@ def test_each_gets_its_own(
 ) -> None:
     for turn in range(5):  # round the ring, more than once
         sent = {number: b"%d of %d" % (number, turn) for number in range(1, 7)}
-        for (near, _), (number, data) in zip(pairs, sent.items(), strict=True):
-            ring.send(number, near.fileno(), data, apart=apart)
-        assert ring.room == 2
+        ends = [near.fileno() for near, _ in pairs]
+        ring.send(1, list(zip(ends, sent.values(), strict=True)), 6 if apart else 0)
         assert ring.submit() == 0
-        assert ring.room == 8
         assert results(ring, 6) == {number: len(data) for number, data in sent.items()}
         assert [far.recv(100) for _, far in pairs] == list(sent.values())
     assert ring.completed() == []
@@ -71,24 +69,21 @@ def test_what_cannot_be_sent_is_told(
     full.setblocking(False)
     large = bytes(10_000_000)
     far.close()
-    ring.send(1, full.fileno(), large, apart=False)
-    ring.send(2, full.fileno(), large, apart=False)
-    ring.send(3, closed.fileno(), b"late", apart=False)
-    ring.send(4, 2**30, b"nowhere", apart=False)
-    ring.send(5, left.fileno(), b"", apart=False)
+    ring.send(1, [(full.fileno(), large), (full.fileno(), large), (closed.fileno(), b"late")], 0)
+    ring.send(4, [(2**30, b"nowhere"), (left.fileno(), b""), (-1, b"closed")], 0)
     assert ring.submit() == 0
-    found = results(ring, 5)
+    found = results(ring, 6)
     assert 0 < found[1] < len(large)
     assert found[2] == -errno.EAGAIN
     assert found[3] == -errno.EPIPE
     assert found[4] == -errno.EBADF
     assert found[5] == 0
+    assert found[6] == -errno.EBADF
     assert slow.recv(10) == bytes(10)
 
 
 async def test_the_bell(ring: Ring, pairs: list[tuple[socket.socket, socket.socket]]) -> None:
-    for number, (near, _) in enumerate(pairs, 1):
-        ring.send(number, near.fileno(), b"x", apart=True)
+    ring.send(1, [(near.fileno(), b"x") for near, _ in pairs], 6)
     ring.call()
     assert ring.submit() == 0
     with trio.fail_after(PATIENCE):
