@@ -278,6 +278,14 @@ var passing = map[string]bool{
 	"SERVICE_UNAVAILABLE": true, "TIMEOUT": true, "RATE_LIMIT_EXCEEDED": true,
 }
 
+// failure says what an error of an operation means: to come back, or to give up.
+func failure(found graphqlError) error {
+	if code := found.Extensions.Code; !passing[code] {
+		return &errGaveUp{code, found.Message}
+	}
+	return errors.New(found.Message)
+}
+
 var fatalCloses = map[int]bool{
 	1002: true, 1003: true, 1007: true, 1008: true, 1009: true, 1010: true, 1011: true,
 	4400: true, 4401: true, 4406: true, 4409: true, 4429: true, 4500: true,
@@ -490,10 +498,7 @@ func (l *link) received(ctx context.Context, m message) error {
 		if err := json.Unmarshal(m.Payload, &found); err != nil || len(found) == 0 {
 			return &errGaveUp{nil, "an error of another form: " + string(m.Payload)}
 		}
-		if code := found[0].Extensions.Code; !passing[code] {
-			return &errGaveUp{code, found[0].Message}
-		}
-		return errors.New(found[0].Message)
+		return failure(found[0])
 	case "complete":
 		if m.ID != "cursor" {
 			return &errGaveUp{nil, "the server completed " + m.ID}
@@ -566,6 +571,9 @@ func (l *link) next(ctx context.Context, m message) error {
 func (l *link) head(ctx context.Context, got result) error {
 	var data struct {
 		Cursor string `json:"cursor"`
+	}
+	if len(got.Errors) > 0 {
+		return failure(got.Errors[0])
 	}
 	if err := json.Unmarshal(got.Data, &data); err != nil || data.Cursor == "" {
 		return errors.New("the server gave no cursor")

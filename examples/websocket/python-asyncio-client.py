@@ -290,7 +290,10 @@ async def follow(session: AsyncClientSession, stream: Stream) -> None:
             errors = [str(error) for error in result.errors]
             log(logging.ERROR, "event with errors", stream=stream.name, errors=errors)
         if result.data and not is_heartbeat(event := result.data[stream.name]):
-            stream.handle(cursor, event)
+            try:
+                stream.handle(cursor, event)
+            except Exception as error:  # your own code: with the same event it would fail again
+                raise GaveUp(None, f"the handler of {stream.name}: {error!r}") from error
         stream.cursor = cursor
         keep_places()
     raise GaveUp(None, f"the server completed {stream.name}")

@@ -7,6 +7,7 @@ the environment variables.
 import json
 import logging
 import os
+import random
 import signal
 import sys
 from collections.abc import Callable
@@ -20,6 +21,7 @@ import msgspec
 import trio
 
 from incident_manager.http.client import (
+    Backoff,
     Client,
     ClientError,
     ClientEvent,
@@ -241,6 +243,31 @@ def token_source() -> TokenSource | None:
     return os.environ.get("AUTH_TOKEN") or None
 
 
+PASSING = {"SERVICE_UNAVAILABLE", "TIMEOUT", "RATE_LIMIT_EXCEEDED"}
+
+
+async def head(client: Client) -> str:
+    """Where the journal is now: from there on nothing is missed."""
+    backoff, failures = Backoff(), 0
+    while True:
+        try:
+            cursor: str = (await client.execute("{ cursor }"))["cursor"]
+        except OperationFailed as failed:
+            if failed.code not in PASSING:
+                raise
+            delay = backoff.delay(failures, random.random())  # noqa: S311
+            told = {"stream": "cursor", "code": failed.code, "retry_in": delay}
+            log(logging.WARNING, "subscribing again", **told)
+            await trio.sleep(delay)
+            failures += 1
+        else:
+            return cursor
+
+
+class Completed(Exception):
+    """The server has ended a stream, which it does not do while it has all that it needs."""
+
+
 async def follow(client: Client, stream: Stream[T], places: Places) -> None:
     """Follow one stream, for good, from its place; the client resumes it by itself."""
     start = places[stream.name]
@@ -261,14 +288,14 @@ async def follow(client: Client, stream: Stream[T], places: Places) -> None:
         if message.data is not None and not is_heartbeat(event := stream.read(message)):
             stream.handle(stream.name, message.cursor, event)
         places.keep(stream.name, message.cursor)
+    raise Completed(f"the server completed {stream.name}")
 
 
 async def run() -> None:
     url = os.environ.get("WS_URL", "ws://localhost:8080/graphql/ws")
     places = Places(os.environ.get("CURSOR_FILE"))
     async with open_client(url, token_source(), on_event=on_event) as client:
-        # Where the journal is now: from there on nothing is missed.
-        start: str = (await client.execute("{ cursor }"))["cursor"]
+        start = await head(client)
         names, resumed = [stream.name for stream in STREAMS], len(places) > 0
         async with trio.open_nursery() as nursery:
             for stream in STREAMS:
@@ -294,7 +321,7 @@ async def main() -> None:
         await run()
 
 
-def gave_up(group: BaseExceptionGroup[ClientError | NoPlace]) -> int:
+def gave_up(group: BaseExceptionGroup[ClientError | NoPlace | Completed]) -> int:
     """The client raises where another try makes no sense. All streams end then, one says why."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
@@ -311,6 +338,6 @@ if __name__ == "__main__":
     status = 0
     try:
         trio.run(main)
-    except* (ClientError, NoPlace) as group:
+    except* (ClientError, NoPlace, Completed) as group:
         status = gave_up(group)
     sys.exit(status)

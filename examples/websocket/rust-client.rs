@@ -770,7 +770,10 @@ async fn main() -> io::Result<()> {
     tokio::pin!(working);
     let signal = tokio::select! {
         loss = &mut working => {
-            error!(code = loss.code.as_u64(), reason = loss.reason, "gave up");
+            match loss.code.as_str() {
+                Some(code) => error!(code, reason = loss.reason, "gave up"),
+                None => error!(code = loss.code.as_u64(), reason = loss.reason, "gave up"),
+            }
             std::process::exit(1);
         }
         _ = interrupted.recv() => "SIGINT",

@@ -193,6 +193,7 @@ const LONGEST_WAIT = 10_000;
 const STABLE = 5_000;
 const PING_EVERY = 15_000;
 const PONG_WITHIN = 10_000;
+const TOO_LATE = 100; // before the end of a token
 
 class Socket extends WebSocket {
   constructor(url: string, protocols: string | string[]) {
@@ -243,6 +244,7 @@ async function prepare(): Promise<string> {
 function renewBefore(expiresAt: number | undefined, socket: WebSocket): void {
   clearTimeout(renewal);
   if (expiresAt === undefined || !AUTH_TOKEN_FILE) return;
+  if (expiresAt - Date.now() < TOO_LATE) return; // the next connection begins with a fresh one
   renewal = setTimeout(async () => {
     try {
       const fresh = await readToken();
@@ -252,7 +254,7 @@ function renewBefore(expiresAt: number | undefined, socket: WebSocket): void {
       }
     } catch (error) {
       log('error', 'no token', { reason: String(error) });
-      if (expiresAt - Date.now() > 100) renewBefore(expiresAt, socket);
+      renewBefore(expiresAt, socket);
     }
   }, renewIn(expiresAt));
 }
@@ -289,13 +291,11 @@ const client: Client = createClient({
     },
     pong: (received, payload) => {
       if (received) clearTimeout(deadline);
-      if (payload?.['authorization'] === 'accepted') {
-        const expiresAt = payload['expiresAt'];
-        log('info', 'token renewed', { expires_at: expiresAt });
-        if (current && typeof expiresAt === 'string') renewBefore(Date.parse(expiresAt), current);
-      } else if (payload?.['authorization'] === 'rejected') {
-        log('error', 'token rejected', { expires_at: payload['expiresAt'] });
-      }
+      if (!payload?.['authorization']) return;
+      const { authorization, expiresAt } = payload;
+      if (authorization === 'accepted') log('info', 'token renewed', { expires_at: expiresAt });
+      else log('error', 'token rejected', { expires_at: expiresAt }); // the old one counts on
+      if (current && typeof expiresAt === 'string') renewBefore(Date.parse(expiresAt), current);
     },
     closed: (event) => lost((event as CloseEvent).code, (event as CloseEvent).reason),
     error: (error) => lost(undefined, (error as Partial<Error>).message || 'no connection'),
@@ -393,10 +393,12 @@ try {
 } catch (error) {
   end(1, 'gave up', { reason: `CURSOR_FILE: ${error}` });
 }
-try {
-  if (!ended) start = await head();
-} catch (error) {
-  await failed('cursor', error, () => {});
+while (!ended && start === undefined) {
+  try {
+    start = await head();
+  } catch (error) {
+    await failed('cursor', error, () => {}); // ends the program, or waits for a while
+  }
 }
 if (start !== undefined) {
   const resumed = Object.keys(places).length > 0;

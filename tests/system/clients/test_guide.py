@@ -117,7 +117,7 @@ async def test_a_token_is_renewed(tmp_path: Path) -> None:
     token = Token(tmp_path / "token").issue(3600)
     async with (
         run(tmp_path, auth__jwt_secret=SECRET) as server,
-        printing(*command(GUARDED, server.place), TOKEN=token) as printer,
+        printing(*command(GUARDED, server.place), TOKEN=token, RENEW_EVERY="200") as printer,
         open_client(server.place.ws, token) as client,
     ):
         await printer.prints("accepted")
