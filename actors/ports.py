@@ -22,6 +22,13 @@ class Shape(Hashable, Protocol):
     """What subscriptions share whose payloads are equal: equal shapes hash and compare equal."""
 
     @property
+    def key(self) -> Hashable:
+        """A small value that equal shapes share and no others: what is kept for a shape is kept
+        by it, and does not keep the shape.
+        """
+        ...
+
+    @property
     def field(self) -> StreamField:
         """Which of the five streams."""
         ...

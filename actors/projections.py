@@ -4,6 +4,8 @@ The hub makes most of them; a subscription that reads behind it finds them here,
 thousand that come back after a restart share one projection of each event.
 """
 
+from collections.abc import Hashable
+
 import trio
 
 from incident_manager.actors.model import Record
@@ -16,6 +18,10 @@ __all__ = ["SHARED", "Projections"]
 SHARED = 0.25
 """Seconds for which those who deliver the same event share a deep payload."""
 _MOST_SHARED = 256  # deep payloads at a time
+
+
+_Key = tuple[int, Hashable]
+"""An event, and the key of a shape."""
 
 
 class _Pending:
@@ -44,9 +50,9 @@ class Projections:
         self._capacity = capacity
         self._bytes = bytes_
         self._size = 0
-        self._kept: dict[tuple[int, Shape], Payload] = {}
-        self._fresh: dict[tuple[int, Shape], tuple[float, Payload]] = {}
-        self._pending: dict[tuple[int, Shape], _Pending] = {}
+        self._kept: dict[_Key, Payload] = {}
+        self._fresh: dict[_Key, tuple[float, Payload]] = {}
+        self._pending: dict[_Key, _Pending] = {}
         self.made = 0
         self.forgotten = 0
         self.turn = 0
@@ -54,7 +60,7 @@ class Projections:
 
     def flat(self, shape: Shape, record: Record, epoch: str) -> Payload:
         """The payload of a shape that is not deep."""
-        key = (record.offset, shape)
+        key = (record.offset, shape.key)
         payload = self._kept.get(key)
         if payload is None:
             self.made += 1
@@ -69,7 +75,7 @@ class Projections:
 
         It is kept for ``SHARED`` seconds only: its relations are as of delivery.
         """
-        key = (record.offset, shape)
+        key = (record.offset, shape.key)
         shared = self._shared(key)
         if shared is not None:
             return shared
@@ -91,7 +97,7 @@ class Projections:
             pending.done.set()
         return payload
 
-    def _shared(self, key: tuple[int, Shape]) -> Payload | None:
+    def _shared(self, key: _Key) -> Payload | None:
         """A deep payload that was made a moment ago; those made earlier go."""
         now = trio.current_time()
         while self._fresh:
@@ -119,7 +125,7 @@ class Projections:
             return str(self.veils.of(shape.selectors).event(epoch, record.offset))
         return f"{epoch}:{record.offset}"
 
-    def _keep(self, key: tuple[int, Shape], payload: Payload) -> None:
+    def _keep(self, key: _Key, payload: Payload) -> None:
         self._kept[key] = payload
         self._size += len(payload)
         while len(self._kept) > self._capacity or self._size > self._bytes:

@@ -6,7 +6,7 @@ each chunk of events, wherever inside of it each of them begins.
 
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Final
 
 from incident_manager.actors.batch import Batch
@@ -85,7 +85,7 @@ class Passage:
         return batch
 
 
-_Key = tuple[int, Shape, StreamFilter]
+_Key = tuple[int, Hashable, StreamFilter]
 
 
 class Replays:
@@ -114,7 +114,7 @@ class Replays:
             self._size = 0
             self._turn = self._projections.turn
         first, last = records[0].offset, records[-1].offset
-        key = (first - 1) // CHUNK, shape, wanted
+        key = (first - 1) // CHUNK, shape.key, wanted
         passage = self._kept.pop(key, None)
         if passage is not None:
             self._size -= passage.size

@@ -6,6 +6,7 @@ replaced by their values. Two subscriptions whose documents come out equal are o
 """
 
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Final
 from weakref import WeakValueDictionary
 
@@ -39,13 +40,20 @@ class GraphQLShape:
     """What one selection makes of the events of one stream, for those of some selectors.
 
     ``document`` says it all; it has one anonymous subscription without variables. ``deep`` says
-    that relations are in it, which must be read at delivery.
+    that relations are in it, which must be read at delivery. ``key`` stands for the two that make
+    shapes equal (SHA-256 of them): what a shape is executed by is large, and goes with the last
+    who has the shape itself.
     """
 
     document: str
     field: StreamField = attrs.field(eq=False)
     deep: bool = attrs.field(eq=False)
     selectors: Selectors = ()
+    key: bytes = attrs.field(init=False, eq=False, repr=False)
+
+    @key.default
+    def _key(self) -> bytes:
+        return sha256(repr((self.document, self.selectors)).encode()).digest()
 
 
 _Name = tuple[str, Selectors]

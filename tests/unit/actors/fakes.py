@@ -20,6 +20,10 @@ class FakeShape:
     deep: bool = False
     selectors: Selectors = ()
 
+    @property
+    def key(self) -> "FakeShape":
+        return self
+
 
 class Unprojectable(Exception):
     pass

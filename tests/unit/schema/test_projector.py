@@ -1,5 +1,7 @@
 """The projector: one execution, and bytes that the fan-out can add to."""
 
+import gc
+import weakref
 from typing import Any
 
 import msgspec
@@ -11,6 +13,9 @@ from incident_manager.actors.journal.base import JournalUnavailable
 from incident_manager.actors.journal.memory import open_memory
 from incident_manager.actors.model import Resolution
 from incident_manager.actors.ports import Projector, extend
+from incident_manager.actors.projections import Projections
+from incident_manager.actors.replays import Replays
+from incident_manager.actors.streams import StreamFilter
 from incident_manager.actors.vocabulary import (
     AlertStatus,
     IncidentState,
@@ -355,3 +360,24 @@ async def test_the_relations_of_who_is_confined_too(desk: Desk) -> None:
 async def test_an_event_of_another_stream_is_a_mistake(desk: Desk) -> None:
     with pytest.raises(ValueError, match="event 1 is none of alerts"):
         GraphQLProjector(desk).project(shape("{ alerts { id } }"), CREATED, "e:1")
+
+
+async def test_a_plan_goes_with_the_last_who_has_the_shape(desk: Desk) -> None:
+    """It is some thirty times as large as its payloads, of which thousands are kept."""
+    projector = GraphQLProjector(desk)
+    projections = Projections(projector)
+    replays = Replays(projections)
+    every = StreamFilter()
+    asked = shape("{ newIncidents { here_and_nowhere_else: id } }")
+    gone = weakref.ref(asked)
+    payload = projections.flat(asked, CREATED, "e")
+    replays.of(asked, every, [CREATED], "e")
+    assert len(projector._plans) == 1
+    del asked
+    gc.collect()
+    assert gone() is None
+    assert not projector._plans
+    again = shape("{ newIncidents { here_and_nowhere_else: id } }")
+    assert projections.flat(again, CREATED, "e") is payload
+    assert replays.of(again, every, [CREATED], "e").payloads == [payload]
+    assert projector.executions == 1

@@ -109,6 +109,18 @@ def test_every_stream_has_shapes(stream: StreamField) -> None:
     assert found.document == f"subscription{{x:{stream.value}{{__typename}}}}"
 
 
+def test_the_key_stands_for_all_that_makes_shapes_equal() -> None:
+    text = "subscription{alerts{id}}"
+    shapes = [
+        GraphQLShape(document, StreamField.ALERTS, False, selectors)
+        for document in (text, "subscription{alerts{id title}}")
+        for selectors in ((), (("team", "db"),), (("team", "db'"),), (("team", "\ud800"),))
+    ]
+    assert len({each.key for each in shapes}) == len(shapes)
+    assert {len(each.key) for each in shapes} == {32}
+    assert GraphQLShape(text, StreamField.ALERTS, False).key == shapes[0].key
+
+
 def test_shapes_nobody_holds_are_forgotten() -> None:
     shape("subscription { alerts { fingerprint } }")
     gc.collect()
