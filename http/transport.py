@@ -1,8 +1,8 @@
 """The seam to Hypercorn's connections: none of them can hold the server up, or pull it down.
 
 :func:`install` puts it in, for ``incident-manager serve`` and plain ``hypercorn`` alike. The parts
-are in ``hypercorn_tcp``, ``hypercorn_handshake``, ``hypercorn_ws`` and ``hypercorn_h2``, which
-reach into Hypercorn.
+are in ``hypercorn_tcp``, ``hypercorn_h11``, ``hypercorn_h2``, ``hypercorn_handshake`` and
+``hypercorn_ws``, which reach into Hypercorn (and ``websocket_frames`` into wsproto).
 """
 
 import importlib
@@ -40,7 +40,6 @@ _RELIED_ON: Final = (
     "hypercorn.trio.tcp_server:MAX_RECV",
     "hypercorn.trio.task_group:TaskGroup.spawn_app",
     "hypercorn.protocol.ws_stream:ASGIWebsocketState",
-    "hypercorn.protocol.ws_stream:Handshake.accept",
     "hypercorn.protocol.ws_stream:WSStream.handle",
     "wsproto.connection:Connection.events",
     "hypercorn.trio.tcp_server:TCPServer.protocol_send",

@@ -1,6 +1,7 @@
 """The frames of one WebSocket, by wsproto, of which nothing is kept while nothing is half-way."""
 
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from typing import Final
 
 from wsproto.connection import Connection, ConnectionState, ConnectionType
@@ -14,6 +15,16 @@ _PONG: Final = 0x8A
 _MASKED: Final = 0x80
 _TWO_BYTES: Final = 126  # for a length that stands in the next two bytes
 _LEAST: Final = 6  # bytes of a masked frame
+_INSIDE: Final = attrgetter(
+    "_events",
+    "_proto._frame_decoder.buffer",
+    "_proto._frame_decoder.header",
+    "_proto._message_decoder.opcode",
+    "_proto._outbound_opcode",
+)
+# By these it is seen that nothing is half-way. With a wsproto that is built otherwise this is no
+# module: AttributeError, of which ``transport.install`` tells.
+_INSIDE(Connection(ConnectionType.SERVER))
 
 
 class Frames:
@@ -95,14 +106,8 @@ class Frames:
     def _drop(self) -> None:
         """Keep nothing, if nothing is half-way."""
         made = self._connection
-        if made is None or made.state is not ConnectionState.OPEN or made._events:
+        if made is None or made.state is not ConnectionState.OPEN:
             return
-        frames = made._proto
-        decoder = frames._frame_decoder
-        if not (
-            len(decoder.buffer)
-            or decoder.header is not None
-            or frames._message_decoder.opcode is not None
-            or frames._outbound_opcode is not None
-        ):
+        events, buffer, header, coming, going = _INSIDE(made)
+        if not (events or len(buffer) or header or coming is not None or going is not None):
             self._connection = None

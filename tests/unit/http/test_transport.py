@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from typing import Any
 
 import hypercorn.protocol
 import hypercorn.protocol.h2
@@ -10,6 +11,7 @@ import hypercorn.trio.run
 import pytest
 import trio
 import trio.testing
+import wsproto.frame_protocol
 from hypercorn.protocol.h2 import BUFFER_HIGH_WATER, BUFFER_LOW_WATER, BufferCompleteError
 from hypercorn.trio.worker_context import EventWrapper
 
@@ -49,6 +51,23 @@ def test_it_is_left_as_it_is_too_where_a_part_cannot_be_loaded(
         assert not install()
     [record] = caplog.records
     assert "FrameTooLargeError" in record.getMessage()
+
+
+def test_so_it_is_with_a_wsproto_that_is_built_otherwise(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Renamed(wsproto.frame_protocol.FrameProtocol):
+        def __init__(self, *args: Any, **given: Any) -> None:
+            super().__init__(*args, **given)
+            del self._outbound_opcode
+
+    monkeypatch.setattr("wsproto.connection.FrameProtocol", Renamed)
+    for name in ("websocket_frames", "hypercorn_handshake", "hypercorn_ws"):
+        monkeypatch.delitem(sys.modules, f"incident_manager.http.{name}")
+    with caplog.at_level(logging.WARNING):
+        assert not install()
+    [record] = caplog.records
+    assert "_outbound_opcode" in record.getMessage()
 
 
 def test_an_application_without_a_guard_gets_one() -> None:
