@@ -70,6 +70,28 @@ def take_playground(tab: Tab, desk: Desk) -> None:
     page.screenshot(path=IMAGES / "playground.png", animations="disabled")
 
 
+LOOKS: Final = 12
+"""Looks of the actors' page at the server's figures before it is pictured."""
+
+
+def take_actors(tab: Tab, desk: Desk) -> None:
+    """The tree while three consoles look at what comes in."""
+    page = tab.page
+    for _ in range(3):
+        console = page.context.new_page()
+        console.goto(page.url.replace("/debug/actors", "/"))
+        expect(console.locator("im-status.open .word")).to_have_text("Live")
+    page.bring_to_front()
+    age = page.locator("tbody tr").first.locator("td").nth(2)
+    for look in range(LOOKS):
+        before = age.inner_text()
+        for number in range(3 * (look % 4) + 4):
+            desk.send(alert(f"Answers drift from the reference set ({look}-{number})", "P3"))
+        expect(age).not_to_have_text(before)
+    page.mouse.move(700, 20)
+    page.screenshot(path=IMAGES / "actors.png")
+
+
 async def main() -> None:
     """Tell the story to a server, and take each picture of it."""
     subprocess.run(["make", "--silent", "playground"], cwd=ROOT, check=True)
@@ -85,6 +107,11 @@ async def main() -> None:
                     viewport={"width": width, "height": height},
                 )
             with closing(Desk(server.place.http)) as desk:
+                await browser.play(
+                    lambda tab: take_actors(tab, desk),
+                    f"{server.place.http}/debug/actors",
+                    viewport={"width": 1360, "height": 820},
+                )
                 await browser.play(
                     lambda tab: take_playground(tab, desk),
                     f"{server.place.http}/graphql/playground",
