@@ -28,7 +28,7 @@ from incident_manager.http.logs import configure_logging
 from incident_manager.http.proxies import Trust
 from incident_manager.http.pulse import Pulse
 from incident_manager.http.settings import Settings
-from incident_manager.http.target import path_of
+from incident_manager.http.target import route_of
 from incident_manager.http.transport import Guard, install
 from incident_manager.http.upgrade import websocket
 from incident_manager.http.volley import Volley
@@ -116,13 +116,14 @@ class Application:
         if scope["type"] == "lifespan":
             await self._lifespan(gateway, receive, send)
             return
-        scope["path"] = path_of(scope["path"])
+        route = route_of(scope)
+        scope["path"] = scope.get("root_path", "") + route  # Quart takes the one off the other
         # Where a wrong Host is refused, a page that rebinds a name may also say it forwards.
         known = not self.settings.open or self.settings.server.insecure
         see_through(scope, self.guard.trusted, host=known)
         if scope["type"] == "websocket":
             await websocket(gateway, scope, receive, send)
-        elif scope["path"] == sse.PATH:
+        elif route == sse.PATH:
             await sse.event_stream(gateway, self._http, scope, receive, send)
         else:
             await self._http(scope, receive, send)

@@ -17,6 +17,7 @@ from incident_manager.http.own_task import nursery_of
 from incident_manager.http.protocol import SUBPROTOCOL
 from incident_manager.http.rates import RateLimited
 from incident_manager.http.security_headers import EVERYWHERE
+from incident_manager.http.target import route_of
 from incident_manager.http.websocket_writer import writer_of
 from incident_manager.supervision import Child, SupervisorStopped
 
@@ -56,7 +57,7 @@ def _refusal(gateway: Gateway, scope: Scope, *, entered: bool) -> tuple[int, Ref
     if is_stranger(_header(scope, b"origin"), _header(scope, b"host"), allowed):
         text = "Pages of this Origin may not connect (server.allowed_origins)."
         return 403, Refusal.FOREIGN, text
-    if scope["path"] not in PATHS:
+    if route_of(scope) not in PATHS:
         return 404, Refusal.PATH, f"WebSockets are served at {', '.join(sorted(PATHS))}."
     if gateway.phase is not Phase.READY:
         return 503, Refusal.UNAVAILABLE, f"The server is {gateway.phase.value}."

@@ -3,9 +3,11 @@
 import sys
 from pathlib import Path
 
+import httpx
 import trio
 
 from system.client import PATIENCE, opened
+from system.event_source import source
 from system.evidence import check_offsets, events
 from system.harness import Place, environment, run
 
@@ -38,6 +40,21 @@ async def test_it_streams_under_plain_hypercorn(tmp_path: Path) -> None:
     bodies = events(server.place.journal)
     check_offsets(bodies)
     assert len(bodies) == 2
+
+
+async def test_below_a_root_path_everything_is_served(tmp_path: Path) -> None:
+    command = (*HYPERCORN, "--root-path", "/x", APPLICATION)
+    async with run(tmp_path, command=command, ready_line="Running on") as server:
+        async with opened(server.place.ws.replace("/graphql", "/x/graphql")) as client:
+            stream = await client.subscribe(STREAM)
+            async with httpx.AsyncClient(base_url=f"{server.place.http}/x") as web:
+                async with source(web, STREAM) as events_of:
+                    await client.submit("one")
+                    payload = await client.next(stream)
+                    assert payload["data"]["newIncidents"]["title"] == "one"
+                    assert await events_of.title() == "one"
+                assert (await web.get("/health")).status_code == 200
+        assert await server.stop() == 0
 
 
 async def test_it_says_which_settings_are_of_no_use(tmp_path: Path) -> None:
