@@ -78,6 +78,7 @@ function spans(title, found) {
 }
 
 function senders(given) {
+  if (!given) return figure("Alerts per source", "", h("p", { class: "nothing" }, "Loading …"));
   const total = given.reduce((sum, each) => sum + each.value, 0);
   return figure("Alerts per source", `${count(total)} in ${SPAN} h`, given.length
     ? bars(given.map((each) => ({ ...each, class: "plain", told: count(each.value) })),
@@ -87,7 +88,7 @@ function senders(given) {
 
 export class Charts extends HTMLElement {
   #last = 0;
-  #alerts = [];
+  #alerts = null; // until they have been counted
 
   connectedCallback() {
     this.setAttribute("role", "region");
@@ -103,14 +104,16 @@ export class Charts extends HTMLElement {
     const hour = new Date(Math.floor(since / HOUR) * HOUR).toISOString();
     this.whole = await feed.since(hour, 50);
     const sources = sourcesOf(store.all(), since);
-    this.#alerts = sources.length ? await this.#count(link, sources, hour) : [];
+    this.#alerts = await this.#count(link, sources, hour);
   }
 
   async #count(link, sources, after) {
     const { query, variables } = alertsOf(sources);
     const found = await link.request(query, { ...variables, after });
-    return sources.map((name, i) => ({ name, value: found[`s${i}`].pageInfo.totalCount }))
+    const some = sources.map((name, i) => ({ name, value: found[`s${i}`].pageInfo.totalCount }))
       .sort((a, b) => b.value - a.value);
+    const left = found.all.pageInfo.totalCount - some.reduce((sum, each) => sum + each.value, 0);
+    return left > 0 ? [...some, { name: "(others)", value: left }] : some;
   }
 
   show(incidents, now) {

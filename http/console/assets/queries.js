@@ -35,13 +35,14 @@ export const DETAIL = `query ($id: UUID!, $after: String) {
   }
 }`;
 
-// How many alerts each source has sent: one alias for each.
+// How many alerts there are, and how many each source has sent: one alias for each.
 export function alertsOf(sources) {
-  const given = sources.map((_, i) => `$s${i}: [String!]`).join(", ");
+  const given = ["$after: DateTime", ...sources.map((_, i) => `$s${i}: [String!]`)].join(", ");
   const asked = sources.map((_, i) => `s${i}: alerts(filter: {sources: $s${i}, receivedAfter: $after},
     pagination: {first: 1}) { pageInfo { totalCount } }`);
   const variables = Object.fromEntries(sources.map((each, i) => [`s${i}`, [each]]));
-  return { query: `query ($after: DateTime, ${given}) { ${asked.join("\n")} }`, variables };
+  const all = "all: alerts(filter: {receivedAfter: $after}, pagination: {first: 1}) { pageInfo { totalCount } }";
+  return { query: `query (${given}) { ${[all, ...asked].join("\n")} }`, variables };
 }
 
 const change = (name, parameters, passed) =>

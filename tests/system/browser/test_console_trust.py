@@ -93,6 +93,25 @@ async def test_markup_in_any_field_is_text(
         await browser.play(scene, f"{server.place.http}/")
 
 
+async def test_the_chart_of_alerts_leaves_none_out(
+    tmp_path: Path, browser: Stage, desk_at: MakeDesk
+) -> None:
+    async with run(tmp_path) as server:
+        desk = desk_at(server.place.http)
+        desk.send(*(alert(f"{n}", source=f"s{n % 11}") for n in range(25)))
+
+        def scene(tab: Tab) -> None:
+            page = tab.page
+            live(page)
+            page.keyboard.press("g")
+            chart = page.locator("im-charts figure").filter(has_text="Alerts per source")
+            expect(chart).to_contain_text("25 in 24 h")
+            expect(chart.locator("g")).to_have_count(9)
+            expect(chart.locator("g").last).to_contain_text("(others)")
+
+        await browser.play(scene, f"{server.place.http}/")
+
+
 async def test_text_that_runs_backwards_turns_nothing_else_round(
     tmp_path: Path, browser: Stage, desk_at: MakeDesk
 ) -> None:
