@@ -10,6 +10,7 @@ const EVERY = 15_000; // milliseconds between two counts of alerts
 const WIDE = 360, HIGH = 124, LEFT = 30, BELOW = 16;
 
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const short = new Intl.NumberFormat("en", { notation: "compact" }); // there is room for 10K, not for 10,000
 const FEW = 6; // hours between two times below the columns
 
 const text = (x, y, word, more = {}) => s("text", { x, y, ...more }, word);
@@ -39,7 +40,7 @@ function hours(columns) {
   const lines = [0, top].map((value) => {
     const y = HIGH - BELOW - value * scale;
     return s("g", {}, s("line", { class: "grid", x1: LEFT, x2: WIDE, y1: y, y2: y }),
-      text(LEFT - 5, y + 3, count(value), { "text-anchor": "end" }));
+      text(LEFT - 5, y + 3, short.format(value), { "text-anchor": "end" }));
   });
   return figure("Incidents per hour", `${count(total)} in ${SPAN} h`,
     s("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, role: "img", "aria-label": `Incidents per hour: ${total} in the last ${SPAN} hours` }, lines, bars),

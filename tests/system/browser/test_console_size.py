@@ -28,6 +28,14 @@ SCROLL = """([turns, by]) => new Promise((done) => {
   requestAnimationFrame(turn);
 })"""
 
+CUT_OFF = """[...document.querySelectorAll("im-charts svg")].flatMap((svg) => {
+  const { left, right } = svg.getBoundingClientRect();
+  return [...svg.querySelectorAll(":scope > g > text")].filter((each) => {
+    const box = each.getBoundingClientRect();
+    return box.left < left || box.right > right;
+  }).map((each) => each.textContent);
+})"""
+
 
 def scrolled(page: Page, by: int) -> Frames:
     """Scroll by so many pixels in each frame."""
@@ -68,6 +76,9 @@ async def test_ten_thousand_incidents_scroll(tmp_path: Path, browser: Stage) -> 
                     f"{MANY + 1:,} incidents active"
                 )
             print("one more came", read_frames(page))
+            page.keyboard.press("g")
+            expect(page.locator("im-charts text").filter(has_text="20K")).to_be_visible()
+            assert page.evaluate(CUT_OFF) == []
             page.screenshot(path=tmp_path / "many.png")
 
         await trio.to_thread.run_sync(fill)
