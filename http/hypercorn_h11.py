@@ -14,10 +14,11 @@ from hypercorn.protocol.http_stream import HTTPStream
 from incident_manager.http.direct import Answer, Direct, direct_of
 from incident_manager.http.hypercorn_events import Held, Last
 
-__all__ = ["GuardedH11", "header_line", "is_ambiguous", "length_of"]
+__all__ = ["GuardedH11", "LastRequest", "header_line", "is_ambiguous", "length_of"]
 
 _END = b"\r\n"
 _FRAMING = frozenset({b"connection", b"content-length", b"transfer-encoding"})
+_ANSWERING = frozenset({h11.SEND_RESPONSE, h11.SEND_BODY})
 _LENGTHS = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -53,6 +54,18 @@ def header_line(name: bytes, value: bytes) -> bytes:
     return b"%b: %b\r\n" % (name, value)
 
 
+class LastRequest(h11.Connection):
+    """What comes behind a client's last request, which is nothing to anybody (RFC 9112, section
+    9.6), h11 takes for an error of that one. Here it waits, and then it is thrown away.
+    """
+
+    def next_event(self) -> Any:
+        """As h11 has it."""
+        if self.their_state is not h11.MUST_CLOSE or not self.trailing_data[0]:
+            return super().next_event()
+        return h11.PAUSED if self.our_state in _ANSWERING else h11.NEED_DATA
+
+
 class GuardedH11(H11Protocol):
     """Hypercorn 0.18 takes a request with two lengths, and what comes behind it as another one.
     Here it is refused, and its connection ends.
@@ -60,6 +73,11 @@ class GuardedH11(H11Protocol):
     A request that has come whole, on a route for which the application has a direct answer, gets
     it here, by the task that has read it, and in one write. Until then nothing else is read.
     """
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        most = self.config.h11_max_incomplete_size
+        self.connection = LastRequest(h11.SERVER, max_incomplete_event_size=most)
 
     async def _create_stream(self, request: h11.Request) -> None:
         if is_ambiguous(request):

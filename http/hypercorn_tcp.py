@@ -237,24 +237,34 @@ class GuardedServer(TCPServer):
         Hypercorn asks for this in the application's task, which Quart cancels that very moment.
         """
         with trio.CancelScope(shield=True):
-            if not _is_sending(self.protocol):
+            ended = self.protocol
+            if not _may_send(ended, self.socket.unread()):
                 await super().protocol_send(event)
                 return
+            self.protocol = _Discard(ended)
+            if not isinstance(ended.protocol.connection, H11WSConnection):
+                await ended.handle(event)
             await self.wire.emptied()
             # Busy: the reader and the application end at once, and the other one does it.
             gone = (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError)
             with suppress(*gone):
                 await self.socket.send_eof()
-            self.protocol = _Discard(self.protocol)
             await self.idle_task.restart(self._task_group, self._idle_timeout)
 
 
-def _is_sending(protocol: ProtocolWrapper) -> bool:
-    """Whether a client of HTTP/1.1 has not sent all of its request, or has a WebSocket."""
+def _may_send(protocol: ProtocolWrapper, unread: int) -> bool:
+    """Whether a client of HTTP/1.1 has not sent all of its request, or has sent more than that (of
+    which so many bytes are ``unread``), or has a WebSocket.
+    """
     inner = protocol.protocol
-    return isinstance(inner, H11Protocol) and (
-        inner.connection.their_state is h11.SEND_BODY
-        or isinstance(inner.connection, H11WSConnection)
+    if not isinstance(inner, H11Protocol):
+        return False
+    connection = inner.connection
+    return (
+        isinstance(connection, H11WSConnection)
+        or connection.their_state is h11.SEND_BODY
+        or unread > 0
+        or bool(connection.trailing_data[0])
     )
 
 

@@ -9,7 +9,7 @@ import trio
 from hypercorn.config import Config
 
 from system.certificates import make
-from system.client import PATIENCE, opened
+from system.client import PATIENCE, alert_input, opened
 from system.harness import local
 from system.readers import dialled, shake
 from system.rude import masked, upgrade
@@ -68,6 +68,29 @@ async def test_a_request_of_two_lengths_is_refused_and_nothing_behind_it_is_read
         await stream.send_all(request + smuggled)
         answer = await to_the_end(stream)
     assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+ALERT = json.dumps(alert_input("one")).encode()
+LAST = {
+    "at once": b"POST /v1/alerts HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(ALERT), ALERT),
+    "by Quart": b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    "refused": b"GET /health HTTP/1.1\r\nHost: a b\x00\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("request_", LAST.values(), ids=list(LAST))
+@pytest.mark.parametrize("size", [2, 300_000])
+async def test_the_last_answer_is_not_overtaken_by_a_reset(
+    tmp_path: Path, request_: bytes, size: int
+) -> None:
+    """Where more comes behind it, which nobody reads (RFC 9112, section 9.6)."""
+    async with local(tmp_path) as server, byte_stream(server.place) as stream:
+        await stream.send_all(request_ + b"\r\n" * (size // 2))
+        answer = await to_the_end(stream)
+    status = 400 if b"\x00" in request_ else 202 if request_.startswith(b"POST") else 200
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
     assert answer.count(b"HTTP/1.1") == 1
 
 

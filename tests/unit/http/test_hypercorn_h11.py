@@ -3,7 +3,7 @@
 import h11
 import pytest
 
-from incident_manager.http.hypercorn_h11 import header_line, is_ambiguous, length_of
+from incident_manager.http.hypercorn_h11 import LastRequest, header_line, is_ambiguous, length_of
 
 HOST = ("Host", "localhost")
 
@@ -54,3 +54,34 @@ def test_what_is_no_header_is_not_said(name: bytes, value: bytes) -> None:
 def test_a_header_is_a_line() -> None:
     assert header_line(b"vary", b"Accept, Origin") == b"vary: Accept, Origin\r\n"
     assert header_line(b"Vary", b"Accept") == b"vary: Accept\r\n"
+
+
+LAST = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize("request_", [LAST, LAST.replace(b"1.1", b"1.0")])
+@pytest.mark.parametrize("more", [b"\r\n", LAST, b"\0"])
+def test_what_comes_behind_the_last_request_waits_for_the_answer_and_is_nothing(
+    request_: bytes, more: bytes
+) -> None:
+    connection = LastRequest(h11.SERVER)
+    connection.receive_data(request_ + more)
+    assert isinstance(connection.next_event(), h11.Request)
+    assert isinstance(connection.next_event(), h11.EndOfMessage)
+    assert connection.next_event() is h11.PAUSED
+    connection.send(h11.Response(status_code=200, headers=[("Content-Length", "0")]))
+    assert connection.next_event() is h11.PAUSED
+    connection.send(h11.EndOfMessage())
+    assert connection.next_event() is h11.NEED_DATA
+    connection.receive_data(more)
+    assert connection.next_event() is h11.NEED_DATA
+
+
+def test_the_end_of_who_has_sent_the_last_request_is_seen() -> None:
+    connection = LastRequest(h11.SERVER)
+    connection.receive_data(LAST)
+    assert isinstance(connection.next_event(), h11.Request)
+    assert isinstance(connection.next_event(), h11.EndOfMessage)
+    assert connection.next_event() is h11.NEED_DATA
+    connection.receive_data(b"")
+    assert isinstance(connection.next_event(), h11.ConnectionClosed)
