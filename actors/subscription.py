@@ -25,7 +25,6 @@ __all__ = ["Streams", "Subscription"]
 
 RETRY = 0.25
 """Seconds before a read that the journal could not serve is tried again."""
-_READ = 64  # records in one read: what a reading subscription holds at the most
 
 
 @frozen
@@ -184,10 +183,9 @@ class Subscription:
 
     def _join(self) -> bool:
         seat = Seat(self.sink, self.shape, self.wanted, self._position, self._lose)
-        if not self._streams.hub.join(seat):
-            return False
-        self._seat = seat
-        return True
+        if self._streams.hub.join(seat):
+            self._seat = seat
+        return seat.taken
 
     def _lose(self, failure: Exception | None) -> None:
         """The hub has taken the seat away."""
@@ -220,7 +218,10 @@ class Subscription:
 
     async def _read(self) -> None:
         """Read the next records and offer them; waits where there are none, or no room."""
+        turn = self._streams.projections.turn
         records = await self._next()
+        if turn != self._streams.projections.turn:
+            return  # the journal has changed what they say
         if not records:
             if self._streams.hub.can_join(self._position):
                 return  # a hub came up during the read
@@ -229,7 +230,7 @@ class Subscription:
             self._pulse()
             return
         try:
-            room = await self._dive(records) if self.shape.deep else self._replay(records)
+            room = await self._dive(records, turn) if self.shape.deep else self._replay(records)
         finally:
             self.sink.outlet.flush()  # what comes before one that fails, too
         del records  # a reader that waits for its client holds no part of the journal
@@ -238,12 +239,14 @@ class Subscription:
         await trio.lowlevel.checkpoint()
         self._pulse()
 
-    async def _dive(self, records: Sequence[Record]) -> bool:
-        """Offer deep payloads of those that it wants; False where there is no room for one."""
+    async def _dive(self, records: Sequence[Record], turn: int) -> bool:
+        """Offer deep payloads of those it wants, in that turn; False where there is no room."""
         projections, epoch = self._streams.projections, self._streams.hub.epoch
         for record in records:
             if matches(self.shape.field, self.wanted, record):
                 payload = await projections.deep(self.shape, record, epoch)
+                if turn != projections.turn:
+                    return True
                 if not self._offer(record, payload):
                     return False
             self._position = record.offset
@@ -275,7 +278,7 @@ class Subscription:
 
     async def _next(self) -> Sequence[Record]:
         hub = self._streams.hub
-        few = min(_READ, CHUNK - self._position % CHUNK)  # as those are put together
+        few = CHUNK - self._position % CHUNK  # as those are put together
         records = hub.recent(self._position, few)
         if records or (records is not None and self._position >= hub.head):
             return records
@@ -294,6 +297,5 @@ class Subscription:
         if self._heartbeat is None or now < self._beat:
             return
         self._beat, streams = now + self._heartbeat, self._streams
-        payload = streams.projector.heartbeat(self.shape, streams.clock(), str(self.cursor))
-        self.sink.offer(payload)
+        self.sink.offer(streams.projector.heartbeat(self.shape, streams.clock(), str(self.cursor)))
         self.sink.outlet.flush()

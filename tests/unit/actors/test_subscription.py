@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import trio
 from trio.testing import MockClock
 
 from incident_manager.actors.cursor import Cursor
@@ -99,6 +100,35 @@ async def test_a_slow_reader_leaves_the_fan_out_reads_on_and_comes_back(stage: S
     assert slow.sub.live
     assert stage.hub.catchups == 1
     assert set(stage.projector.made.values()) == {1}
+
+
+async def test_what_is_redacted_while_it_is_read_is_read_again(stage: Stage) -> None:
+    async with open_stage(stage.clock, ring=1) as small:
+        client = small.subscribe(FakeSink(room=1))
+        await post(small, 4)
+        gate = small.faults.gate("after", "read_after")
+        small.keeper.shared.forget()
+        before = small.faults.calls.count("read_after")
+        client.sink.read()
+        await gate.reached.wait()
+        small.hub.forget(4)  # what was read says what it said before
+        small.keeper.shared.forget()
+        gate.opened.set()
+        await small.settle()
+        assert small.faults.calls.count("read_after") == before + 2
+        await small.read_all()
+        assert client.sink.offsets == [1, 2, 3, 4]
+
+
+async def test_what_is_redacted_while_it_is_made_is_made_again(stage: Stage) -> None:
+    stage.projector.gate = trio.Event()
+    client = stage.subscribe(shape=DEEP)
+    await post(stage, 2)
+    stage.hub.forget(2)
+    stage.projector.gate.set()
+    await stage.read_all()
+    assert client.sink.offsets == [1, 2]
+    assert stage.projector.made == {(DEEP, 1): 2, (DEEP, 2): 1}
 
 
 async def test_one_who_falls_behind_retention_is_told(stage: Stage) -> None:
