@@ -296,10 +296,9 @@ def run(program: Steps) -> None:
     clock = MockClock()
     with (
         patch.object(hub_module, "_READ", 3),
-        patch.object(subscription_module, "_READ", 2),
         patch.object(shared_module, "CHUNK", 4),
         patch.object(replays_module, "CHUNK", 4),
-        patch.object(subscription_module, "CHUNK", 4),
+        patch.object(subscription_module, "CHUNK", 2),
     ):
         trio.run(play, program, clock, clock=clock)
 
