@@ -21,6 +21,7 @@ class CompressedWriter(WebSocketWriter):
     """
 
     __slots__ = ("_agreement",)
+    plain = False
 
     def __init__(self, lane: Lane, agreement: Agreement) -> None:
         super().__init__(lane)

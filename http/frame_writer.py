@@ -20,6 +20,11 @@ class FrameWriter(Protocol):
     What :meth:`frame` and its like make is for this writer's own :meth:`write`.
     """
 
+    @property
+    def plain(self) -> bool:
+        """Whether what is written of a message is no less than the message."""
+        ...
+
     def watch(self, progressed: Callable[[], None]) -> None:
         """Have it called whenever some of what waited has left, and when nothing will leave any
         more: in the middle of anything, so it must not block or raise.
@@ -59,6 +64,7 @@ class AsgiWriter:
     """
 
     __slots__ = ("_draining", "_idle", "_progressed", "_send", "_spawn", "_waiting", "size")
+    plain = True
 
     def __init__(self, send: Send, spawn: Spawn) -> None:
         self._send = send

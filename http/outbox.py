@@ -107,8 +107,9 @@ class Outbox:
 
     def offer_all(self, prefix: bytes, batch: Batch) -> bool:
         """Take ``prefix + payload + b"}"`` for each payload of a batch, or refuse all of it."""
-        if self._shut or len(prefix) * len(batch) > self.limit:  # it is not even made
-            return False
+        least = len(prefix) * len(batch) + (batch.size if self._writer.plain else 0)
+        if self._shut or self._fresh_size + self._behind + least > self.limit:
+            return False  # it is not even made
         return self._take(self._writer.frames(prefix, batch), len(batch))
 
     def take(self, messages: Sequence[bytes]) -> bool:

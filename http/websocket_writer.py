@@ -67,6 +67,7 @@ class WebSocketWriter:
     """
 
     __slots__ = ("_lane", "open")
+    plain = True
 
     def __init__(self, lane: Lane) -> None:
         self._lane = lane

@@ -111,10 +111,14 @@ async def test_a_batch_is_taken_whole_or_not_at_all(nursery: trio.Nursery) -> No
     assert not box.offer_all(b"{", batch)
 
 
-async def test_a_batch_that_can_never_fit_is_not_even_made(nursery: trio.Nursery) -> None:
+@pytest.mark.parametrize("whole", [False, True])
+async def test_a_batch_that_cannot_fit_is_not_even_made(nursery: trio.Nursery, whole: bool) -> None:
+    """Whether it is known what becomes of payloads, or only what stands before them."""
     made: list[bytes] = []
 
     class Writer(AsgiWriter):
+        plain = whole
+
         def frames(self, prefix: bytes, batch: Batch) -> Sequence[bytes]:
             made.append(prefix)
             return super().frames(prefix, batch)
@@ -126,6 +130,12 @@ async def test_a_batch_that_can_never_fit_is_not_even_made(nursery: trio.Nursery
     assert made == []
     assert box.offer_all(b"123", batch)
     assert made == [b"123"]
+    assert (len(box), box.size) == (3, 15)
+    assert not box.offer_all(b"12", batch)  # as much again is too much
+    assert made == [b"123"]
+    assert box.offer_all(b"", Batch([b"1234"]))
+    assert not box.offer_all(b"", Batch([b"5"]))
+    assert made == ([b"123", b""] if whole else [b"123", b"", b""])
 
 
 async def test_messages_are_taken_together_or_not_at_all(nursery: trio.Nursery) -> None:
