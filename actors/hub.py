@@ -76,10 +76,10 @@ class Hub:
             self.head = head
         self._news.set()
 
-    def forget(self, upto: int) -> None:
-        """Keep nothing of the events up to an offset: the journal has changed them."""
+    def forget(self) -> None:
+        """Keep nothing of the events so far: the journal has changed some of them."""
         self._ring.clear()
-        self._projections.forget(upto)
+        self._projections.forget()
 
     def recent(self, offset: int, limit: int) -> list[Record] | None:
         """Records after an offset from memory, or None where only the journal has them."""

@@ -39,8 +39,8 @@ class Projections:
     kept beside a payload is no larger than it, goes with it, and is not counted.
 
     ``veils`` write the cursors of the confined, once they have been told the journal's secret.
-    ``made`` counts the projections; events up to ``forgotten`` are not kept, and ``turn`` is
-    another one after each :meth:`forget`.
+    ``made`` counts the projections. ``turn`` is another one after each :meth:`forget`: whoever has
+    events at hand that were read in an earlier one must not ask for them, but read them again.
     """
 
     def __init__(
@@ -54,7 +54,6 @@ class Projections:
         self._fresh: dict[_Key, tuple[float, Payload]] = {}
         self._pending: dict[_Key, _Pending] = {}
         self.made = 0
-        self.forgotten = 0
         self.turn = 0
         self.veils = Veils()
 
@@ -66,8 +65,7 @@ class Projections:
             self.made += 1
             cursor = self._cursor(shape, record, epoch)
             payload = Payload(self._projector.project(shape, record, cursor))
-            if record.offset > self.forgotten:
-                self._keep(key, payload)
+            self._keep(key, payload)
         return payload
 
     async def deep(self, shape: Shape, record: Record, epoch: str) -> Payload:
@@ -79,18 +77,18 @@ class Projections:
         shared = self._shared(key)
         if shared is not None:
             return shared
-        while (others := self._pending.get(key)) is not None:
+        turn, under_way = self.turn, self._pending
+        while (others := under_way.get(key)) is not None:
             await others.done.wait()
             if others.payload is not None:
                 return others.payload
         self.made += 1
-        under_way = self._pending
         under_way[key] = pending = _Pending()
         try:
             cursor = self._cursor(shape, record, epoch)
             payload = Payload(await self._projector.project_deep(shape, record, cursor))
             pending.payload = payload
-            if record.offset > self.forgotten:
+            if turn == self.turn:
                 self._fresh[key] = (trio.current_time() + SHARED, payload)
         finally:
             del under_way[key]
@@ -109,11 +107,8 @@ class Projections:
         found = self._fresh.get(key)
         return None if found is None else found[1]
 
-    def forget(self, upto: int) -> None:
-        """Keep none of the events up to an offset, and none that is made of them from now on:
-        somebody may still have at hand what they said before.
-        """
-        self.forgotten = max(self.forgotten, upto)
+    def forget(self) -> None:
+        """Keep nothing that was made so far, or is being made: the journal has changed events."""
         self.turn += 1
         self._kept.clear()
         self._fresh.clear()

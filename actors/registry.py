@@ -116,7 +116,7 @@ class Registry:
     """The handle of the registry: it outlives the actor, and so does its mailbox.
 
     ``announce`` is called with every batch that is durably written, and with no records and the
-    head after a (re)start. ``forget`` is called with the head where stored events were redacted,
+    head after a (re)start. ``forget`` is called where stored events were redacted,
     or may have been.
     """
 
@@ -126,7 +126,7 @@ class Registry:
         announce: Callable[[int, Sequence[Record]], None],
         *,
         window: Micros,
-        forget: Callable[[int], None] = lambda _: None,
+        forget: Callable[[], None] = lambda: None,
         clock: Callable[[], Micros] = wall_clock,
         mailbox: int = 1024,
         batch: int = 512,
@@ -256,7 +256,7 @@ class Registry:
         finally:
             if batch.redactions and not stands:
                 # Nobody shall find the old text in memory: what is needed comes from the journal.
-                self._forget(batch.expected_head + len(batch.records))
+                self._forget()
 
     async def _learn(self, state: WorkingSet, batch: list[_Request], now: Micros) -> None:
         """Load what the batch needs and the working set does not hold."""

@@ -76,12 +76,13 @@ class Passage:
 
     def _batch(self, start: int, stop: int) -> Batch:
         key = (start, stop)
-        batch = self._batches.get(key)
+        batch = self._batches.pop(key, None)
         # Clients choose what is made of it (by how long their ids are), so that has an end.
         if batch is None or len(batch.memo) > _MADE:
-            batch = self._batches[key] = Batch(self.payloads[start:stop])
-            if len(self._batches) > _BATCHES:
-                self._batches.popitem(last=False)
+            batch = Batch(self.payloads[start:stop])
+        self._batches[key] = batch
+        if len(self._batches) > _BATCHES:
+            self._batches.popitem(last=False)  # the least recently offered
         return batch
 
 
@@ -122,7 +123,7 @@ class Replays:
             passage = Passage(first)
         if passage.last < last:
             self._lengthen(passage, shape, wanted, records, epoch)
-        if passage.failure is None and passage.first > self._projections.forgotten:
+        if passage.failure is None:
             self._kept[key] = passage
             self._size += passage.size
             while self._size > self._budget or len(self._kept) > _MOST:

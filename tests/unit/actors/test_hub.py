@@ -382,7 +382,7 @@ async def test_what_it_forgets_it_reads_from_the_journal(nursery: trio.Nursery) 
     await table.publish(*make_history(3))
     assert table.hub.recent(0, 9) == list(make_history(3))
     reads = table.faults.calls.count("read_after")
-    table.hub.forget(3)
+    table.hub.forget()
     assert table.hub.recent(0, 9) is None
     seat = table.seat()
     assert table.hub.join(seat)
@@ -402,7 +402,7 @@ async def test_what_is_redacted_amid_a_batch_is_read_again(
         def flush(self) -> None:
             super().flush()
             if self.flushes == 1:
-                table.hub.forget(3)
+                table.hub.forget()
 
     seat = table.seat(FakeSink(outlet=Changing()))
     assert table.hub.join(seat)
@@ -419,7 +419,7 @@ async def test_what_is_redacted_while_it_is_read_is_read_again(nursery: trio.Nur
     gate = table.faults.gate("after", "read_after")
     await table.publish(*HISTORY[:3], known=False)
     await gate.reached.wait()
-    table.hub.forget(3)
+    table.hub.forget()
     gate.opened.set()
     await wait_all_tasks_blocked()
     assert table.faults.calls.count("read_after") == 2

@@ -143,22 +143,43 @@ async def test_a_deep_failure_is_each_ones_own() -> None:
     assert await projections.deep(DEEP, ONE, "e")
 
 
-async def test_what_is_forgotten_is_made_anew_and_what_is_older_is_not_kept() -> None:
+async def test_what_is_forgotten_is_made_anew_and_kept_again() -> None:
     projector = FakeProjector()
     projections = Projections(projector)
-    for record in (ONE, TWO):
-        projections.flat(FLAT, record, "e")
-        await projections.deep(DEEP, record, "e")
-    projections.forget(1)
-    for _ in range(2):
-        for record in (ONE, TWO):
-            projections.flat(FLAT, record, "e")
-            await projections.deep(DEEP, record, "e")
-    assert projector.made == {(FLAT, 1): 3, (DEEP, 1): 3, (FLAT, 2): 2, (DEEP, 2): 2}
-    projections.forget(0)  # never less than before
-    projections.flat(FLAT, ONE, "e")
-    projections.flat(FLAT, ONE, "e")
-    assert projector.made[FLAT, 1] == 5
+    for turn in (0, 1):
+        assert projections.turn == turn
+        for _ in range(2):
+            for record in (ONE, TWO):
+                projections.flat(FLAT, record, "e")
+                await projections.deep(DEEP, record, "e")
+        projections.forget()
+    assert projector.made == {(FLAT, 1): 2, (DEEP, 1): 2, (FLAT, 2): 2, (DEEP, 2): 2}
+
+
+async def test_what_was_being_made_of_what_was_at_hand_before_is_not_kept() -> None:
+    """Nor what is made of it later: by one who waited for another who was cancelled."""
+    projector = FakeProjector()
+    projector.gate = trio.Event()
+    projections = Projections(projector)
+    first = trio.CancelScope()
+
+    async def ask(scope: trio.CancelScope) -> None:
+        with scope:
+            await projections.deep(DEEP, ONE, "e")
+
+    async with trio.open_nursery() as nursery:
+        for scope in (first, trio.CancelScope()):
+            nursery.start_soon(ask, scope)
+            await wait_all_tasks_blocked()
+        projections.forget()
+        first.cancel()
+        await wait_all_tasks_blocked()
+        nursery.start_soon(ask, trio.CancelScope())
+        await wait_all_tasks_blocked()
+        projector.gate.set()
+    assert projector.made == {(DEEP, 1): 2}
+    await projections.deep(DEEP, ONE, "e")
+    assert projector.made == {(DEEP, 1): 2}
 
 
 async def test_who_asks_after_a_change_does_not_get_what_was_being_made_before(
@@ -171,7 +192,7 @@ async def test_who_asks_after_a_change_does_not_get_what_was_being_made_before(
         for _ in range(2):
             nursery.start_soon(projections.deep, DEEP, ONE, "e")
         await wait_all_tasks_blocked()
-        projections.forget(1)
+        projections.forget()
     projector.gate.set()
     await wait_all_tasks_blocked()
     assert projector.made == {(DEEP, 1): 2}

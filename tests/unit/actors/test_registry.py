@@ -96,7 +96,7 @@ async def open_office(
             journal,
             announce,
             window=WINDOW,
-            forget=forgotten.append,
+            forget=lambda: forgotten.append(store.bounds.head),
             clock=lambda: now[0],
             mailbox=mailbox,
             batch=batch,

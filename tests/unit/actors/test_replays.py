@@ -83,6 +83,15 @@ def test_all_get_one_and_the_same_batch() -> None:
     assert len({id(batch) for batch in seen if isinstance(batch, Batch)}) == 1
 
 
+def test_the_batch_that_others_share_outlives_those_of_slow_readers_at_odd_places() -> None:
+    passage = Replays(Projections(FakeProjector())).of(FLAT, ALL, some(1, 9), "e")
+    whole: list[bytes | Batch] = []
+    for odd in range(2, 9):
+        passage.offer(passage.between(1, 9), 0, lambda _, what: not whole.append(what))
+        passage.offer(passage.between(odd, 9), 0, lambda _, what: True)
+    assert len({id(batch) for batch in whole}) == 1
+
+
 def test_what_takers_make_of_a_batch_is_not_kept_without_end() -> None:
     passage = Replays(Projections(FakeProjector())).of(FLAT, ALL, some(1, 9), "e")
     batches: list[Batch] = []
@@ -138,16 +147,16 @@ def test_one_that_cannot_be_projected_ends_it_and_is_tried_again() -> None:
     assert replays.of(FLAT, ALL, some(1, 9), "e").failure is None
 
 
-def test_what_the_journal_has_changed_is_made_anew_and_not_kept() -> None:
-    projections = Projections(FakeProjector())
+def test_what_the_journal_has_changed_is_made_anew_and_kept_again() -> None:
+    projector = FakeProjector()
+    projections = Projections(projector)
     replays = Replays(projections)
     old = replays.of(FLAT, ALL, some(1, 9), "e")
-    projections.forget(5)
+    projections.forget()
     changed = tuple(evolve(record, actor="[redacted]") for record in some(1, 9))
     passages = [replays.of(FLAT, ALL, changed, "e") for _ in range(2)]
-    assert len({id(passage) for passage in (old, *passages)}) == 3
-    kept = replays.of(FLAT, ALL, changed[5:], "e")
-    assert replays.of(FLAT, ALL, changed[5:], "e") is kept
+    assert passages[0] is passages[1] is not old
+    assert projector.made == {(FLAT, offset): 2 for offset in range(1, 10)}
 
 
 def test_only_so_many_bytes_are_kept_those_used_last_longest() -> None:

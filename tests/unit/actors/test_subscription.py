@@ -111,7 +111,7 @@ async def test_what_is_redacted_while_it_is_read_is_read_again(stage: Stage) -> 
         before = small.faults.calls.count("read_after")
         client.sink.read()
         await gate.reached.wait()
-        small.hub.forget(4)  # what was read says what it said before
+        small.hub.forget()  # what was read says what it said before
         small.keeper.shared.forget()
         gate.opened.set()
         await small.settle()
@@ -124,7 +124,7 @@ async def test_what_is_redacted_while_it_is_made_is_made_again(stage: Stage) -> 
     stage.projector.gate = trio.Event()
     client = stage.subscribe(shape=DEEP)
     await post(stage, 2)
-    stage.hub.forget(2)
+    stage.hub.forget()
     stage.projector.gate.set()
     await stage.read_all()
     assert client.sink.offsets == [1, 2]
