@@ -25,6 +25,7 @@ from incident_manager.actors.journal.base import (
     Needs,
     StaleHead,
 )
+from incident_manager.actors.journal.reads import IncidentQuery
 from incident_manager.actors.lifecycle import decide, needs
 from incident_manager.actors.limits import check
 from incident_manager.actors.mailbox import Mailbox
@@ -175,12 +176,23 @@ class Registry:
                 started = True
             self.running = True
             try:
-                recent = Recent(self._window, self._clock() if bounds.head else None)
+                recent = Recent(self._window, await self._blind(bounds.head))
                 await self._serve(WorkingSet(bounds.head, recent=recent), bounds.epoch)
             except _Reload:
                 continue
             finally:
                 self.running = False
+
+    async def _blind(self, head: int) -> Micros | None:
+        """The time before which incidents of the journal were created; None: there are none.
+
+        It is later than now if the clock was set back since.
+        """
+        if not head:
+            return None
+        now = self._clock()
+        newer = await self._journal.incidents(IncidentQuery(created_after=now, size=1))
+        return max([now, *(incident.created_at for incident in newer.incidents)])
 
     def _statistics(self) -> dict[str, object]:
         mailbox = self._mailbox.statistics()

@@ -281,6 +281,22 @@ async def test_what_is_certainly_new_is_not_asked_of_the_journal() -> None:
         assert again.faults.calls.count("load") == 1
 
 
+async def test_what_a_clock_that_was_set_back_since_has_seen_is_known() -> None:
+    async with open_office() as office:
+        office.now[0] += 9 * WINDOW
+        await office.ask(title(1))
+        office.now[0] = START
+        await office.ask(title(2))  # the newest event is not what is created last
+    for later in (0, WINDOW + 1, 9 * WINDOW, 10 * WINDOW):
+        async with open_office(office.store) as again:
+            again.now[0] = START + later
+            assert ack_of(await again.ask(title(1))).status is AckStatus.DUPLICATE
+    async with open_office(office.store) as again:
+        again.now[0] = START + 10 * WINDOW + 1
+        assert ack_of(await again.ask(title(3))).status is AckStatus.ACCEPTED
+        assert "load" not in again.faults.calls
+
+
 # --- backpressure and cancellation ---
 
 
