@@ -8,17 +8,12 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 import trio
-from attrs import frozen
 
-from incident_manager.actors import answers
-from incident_manager.actors.answers import ANSWER_LIFETIME, Caller, IdempotencyKey, Result
+from incident_manager.actors.answers import Caller, IdempotencyKey
 from incident_manager.actors.commands import Command
 from incident_manager.actors.cursor import Cursor
-from incident_manager.actors.decision import Context
-from incident_manager.actors.errors import IdempotencyMismatch, Refused, Unavailable
-from incident_manager.actors.ids import new_id
+from incident_manager.actors.errors import Unavailable
 from incident_manager.actors.journal.base import (
-    Answer,
     Append,
     Journal,
     JournalUnavailable,
@@ -26,12 +21,10 @@ from incident_manager.actors.journal.base import (
     StaleHead,
 )
 from incident_manager.actors.journal.reads import IncidentQuery
-from incident_manager.actors.lifecycle import decide, needs
-from incident_manager.actors.limits import check
 from incident_manager.actors.mailbox import Mailbox
 from incident_manager.actors.model import Micros, Record
 from incident_manager.actors.recent import Recent
-from incident_manager.actors.redaction import Redaction
+from incident_manager.actors.request import Answered, Request, settle
 from incident_manager.actors.state import WorkingSet
 from incident_manager.supervision import Child
 
@@ -43,72 +36,6 @@ def wall_clock() -> Micros:
     return time.time_ns() // 1000
 
 
-@frozen
-class Answered:
-    """The results of a request, in the order of its commands, and the journal's place then.
-
-    ``replayed`` is True where an idempotency key found the answer of an earlier request.
-    """
-
-    results: tuple[Result, ...]
-    cursor: Cursor
-    replayed: bool = False
-
-
-class _Request:
-    """One ask: its commands (or why one cannot be taken), and the place for its answer."""
-
-    __slots__ = ("_done", "_outcome", "abandoned", "caller", "commands", "key")
-
-    def __init__(
-        self, commands: Iterable[Command], caller: Caller, key: IdempotencyKey | None
-    ) -> None:
-        self.commands = tuple(_checked(command) for command in commands)
-        self.caller = caller
-        self.key = key
-        self.abandoned = False
-        self._done = trio.Event()
-        self._outcome: Answered | Refused | Unavailable | None = None
-
-    def answer(self, outcome: Answered | Refused | Unavailable) -> None:
-        if self._outcome is None:
-            self._outcome = outcome
-            self._done.set()
-
-    async def wait(self) -> Answered:
-        await self._done.wait()
-        if isinstance(self._outcome, Answered):
-            return self._outcome
-        assert self._outcome is not None  # noqa: S101 -- set before the event
-        raise self._outcome
-
-
-def _checked(command: Command) -> Command | Refused:
-    try:
-        check(command)
-    except Refused as refusal:
-        return refusal
-    return command
-
-
-@frozen
-class _Settled:
-    """A request whose commands are decided but not yet written."""
-
-    request: _Request
-    results: tuple[Result, ...] | Refused
-    records: tuple[Record, ...] = ()
-    stored: Answer | None = None
-    redactions: tuple[Redaction, ...] = ()
-    replayed: bool = False
-
-    def outcome(self, cursor: Cursor) -> Answered | Refused:
-        """What the request is answered with after the commit."""
-        if isinstance(self.results, Refused):
-            return self.results
-        return Answered(self.results, cursor, self.replayed)
-
-
 class _Reload(Exception):
     """What is in the journal is no longer certain: read it again."""
 
@@ -117,8 +44,8 @@ class Registry:
     """The handle of the registry: it outlives the actor, and so does its mailbox.
 
     ``announce`` is called with every batch that is durably written, and with no records and the
-    head after a (re)start. ``forget`` is called where stored events were redacted,
-    or may have been.
+    head after a (re)start. ``forget`` is called where stored events were redacted, or may
+    have been.
     """
 
     def __init__(
@@ -138,7 +65,7 @@ class Registry:
         self._forget = forget
         self._clock = clock
         self._batch = batch
-        self._mailbox = Mailbox[_Request](mailbox)
+        self._mailbox = Mailbox[Request](mailbox)
         self.running = False
 
     async def ask(
@@ -154,7 +81,7 @@ class Registry:
         :class:`IdempotencyMismatch` if the key came before with another body, and
         :class:`Unavailable` if the journal did not take it or the registry crashed meanwhile.
         """
-        request = _Request(commands, caller, key)
+        request = Request(commands, caller, key)
         try:
             await self._mailbox.put(request)
             return await request.wait()
@@ -214,7 +141,7 @@ class Registry:
                 for request in batch:
                     request.answer(Unavailable("The outcome of this change is unknown."))
 
-    def _drain(self, batch: list[_Request]) -> None:
+    def _drain(self, batch: list[Request]) -> None:
         size = len(batch[0].commands)
         while size < self._batch:
             try:
@@ -224,11 +151,11 @@ class Registry:
             batch.append(request)
             size += len(request.commands)
 
-    async def _transact(self, state: WorkingSet, batch: list[_Request], epoch: str) -> None:
+    async def _transact(self, state: WorkingSet, batch: list[Request], epoch: str) -> None:
         now = self._clock()
         try:
             await self._learn(state, batch, now)
-            settled = [self._settle(state, r, now) for r in batch if not r.abandoned]
+            settled = [settle(state, r, now, self._window) for r in batch if not r.abandoned]
             records = tuple(record for one in settled for record in one.records)
             stored = tuple(one.stored for one in settled if one.stored is not None)
             redactions = tuple(each for one in settled for each in one.redactions)
@@ -270,61 +197,11 @@ class Registry:
                 # Nobody shall find the old text in memory: what is needed comes from the journal.
                 self._forget()
 
-    async def _learn(self, state: WorkingSet, batch: list[_Request], now: Micros) -> None:
+    async def _learn(self, state: WorkingSet, batch: list[Request], now: Micros) -> None:
         """Load what the batch needs and the working set does not hold."""
         wanted = Needs()
         for request in batch:
-            if request.key is not None:
-                wanted |= Needs(answers=frozenset({request.key.name}))
-            ctx = self._context(request.caller, now, ("", ""))
-            for command in request.commands:
-                if not isinstance(command, Refused):
-                    wanted |= needs(command, ctx)
+            wanted |= request.needs(now, self._window)
         missing = state.missing(wanted, now)
         if missing:
             state.learn(await self._journal.load(missing, now, now - self._window))
-
-    def _settle(self, state: WorkingSet, request: _Request, now: Micros) -> _Settled:
-        """Decide a request on the scratch state."""
-        key = request.key
-        if key is not None:
-            kept = state.answer(key.name)
-            if kept is not None and kept.expires_at > now:
-                if kept.digest != key.digest:
-                    return _Settled(request, IdempotencyMismatch())
-                return _Settled(request, answers.decode(kept.body), replayed=True)
-        results: list[Result] = []
-        records: list[Record] = []
-        redactions: list[Redaction] = []
-        for command in request.commands:
-            if isinstance(command, Refused):
-                results.append(command)
-                continue
-            ctx = self._context(request.caller, now, (new_id(now), new_id(now)))
-            try:
-                decision = decide(state, command, ctx)
-            except Refused as refusal:
-                results.append(refusal)
-                continue
-            for record in decision.records:
-                state.evolve(record)
-            records += decision.records
-            redactions += decision.redactions
-            results.append(decision.outcome)
-        stored = None
-        if key is not None:
-            body = answers.encode(tuple(results))
-            stored = Answer(key.name, key.digest, body, now + ANSWER_LIFETIME)
-            state.remember(stored)
-        return _Settled(request, tuple(results), tuple(records), stored, tuple(redactions))
-
-    def _context(self, caller: Caller, now: Micros, ids: tuple[str, str]) -> Context:
-        return Context(
-            now=now,
-            actor=caller.actor,
-            principal=caller.principal,
-            ids=ids,
-            window=self._window,
-            trace=caller.trace,
-            selectors=caller.selectors,
-        )

@@ -9,7 +9,7 @@ from attrs import define, field
 from trio.testing import wait_all_tasks_blocked
 
 from incident_manager.actors import commands as c
-from incident_manager.actors import registry as registry_module
+from incident_manager.actors import request as request_module
 from incident_manager.actors.answers import ANSWER_LIFETIME, Caller, IdempotencyKey
 from incident_manager.actors.commands import Command
 from incident_manager.actors.errors import (
@@ -435,14 +435,14 @@ async def test_a_crash_leaves_asks_in_flight_unknown_and_queued_ones_waiting(
 async def test_a_command_that_nobody_can_decide_takes_only_its_batch_along(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    decide = registry_module.decide
+    decide = request_module.decide
 
     def poisoned(state: object, command: Command, ctx: object) -> object:
         if command == title(13):
             raise ZeroDivisionError
         return decide(state, command, ctx)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(registry_module, "decide", poisoned)
+    monkeypatch.setattr(request_module, "decide", poisoned)
     async with open_office() as office:
         await office.note("a", title(1), title(13))
         assert not office.known("a")
