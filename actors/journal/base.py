@@ -199,12 +199,13 @@ class Journal(View, Protocol):
         """
         ...
 
-    async def trim(self, *, keep: int, before: Micros, limit: int) -> int:
+    async def trim(self, *, keep: int, before: Micros, limit: int, expired: Micros = 0) -> int:
         """Drop the oldest events: those beyond the newest ``keep`` (0: no such bound), and
         those older than ``before`` (0: no such bound); at most ``limit`` in this call.
 
         The newest event always stays. Incidents, timelines, alerts and keys are not touched.
-        Also forgets expired answers. Returns how many events went.
+        Also forgets answers that had expired by ``expired`` (0: none), at most ``limit``. Returns
+        how many events went.
         """
         ...
 

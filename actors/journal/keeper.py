@@ -139,7 +139,9 @@ class Keeper(Lent):
 
     async def _trim(self, journal: Journal) -> None:
         before = self._before(self._retention.days)
-        while await journal.trim(keep=self._retention.events, before=before, limit=_TRIM_STEP):
+        while await journal.trim(
+            keep=self._retention.events, before=before, limit=_TRIM_STEP, expired=self._clock()
+        ):
             self.shared.forget()
             await trio.lowlevel.checkpoint()
         before = self._before(self._retention.audit_days)
@@ -222,9 +224,11 @@ class Keeper(Lent):
             if alert is not None and alert.deduplicated:
                 self.joined += 1
 
-    async def trim(self, *, keep: int, before: Micros, limit: int) -> int:
+    async def trim(self, *, keep: int, before: Micros, limit: int, expired: Micros = 0) -> int:
         """As the port says; waits while the journal is not open."""
-        gone = await self._read(lambda journal: journal.trim(keep=keep, before=before, limit=limit))
+        gone = await self._read(
+            lambda journal: journal.trim(keep=keep, before=before, limit=limit, expired=expired)
+        )
         if gone:
             self.shared.forget()
         return gone

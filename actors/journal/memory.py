@@ -59,7 +59,6 @@ class MemoryJournal:
     async def load(self, needs: Needs, now: Micros, since: Micros) -> Loaded:
         """See the port."""
         store = await self._open()
-        store.loaded_at = max(store.loaded_at, now)
         fingerprints = {place: store.active_since(place, since) for place in needs.fingerprints}
         keys = {place: store.keys.get(place) for place in needs.keys}
         wanted = {
@@ -180,18 +179,16 @@ class MemoryJournal:
         check_first(first)
         return memory_read.read_timeline_of(await self._open(), ids, first, after)
 
-    async def trim(self, *, keep: int, before: Micros, limit: int) -> int:
-        """See the port; an answer has expired by the latest ``now`` that a load has named."""
+    async def trim(self, *, keep: int, before: Micros, limit: int, expired: Micros = 0) -> int:
+        """See the port."""
         store = await self._open()
         times = (record.time for record in store.records)
         last = trim_to(store.bounds, times, keep=keep, before=before, limit=limit)
         gone = last + 1 - store.oldest
         del store.records[:gone]
         store.oldest += gone
-        expired = [
-            each.key for each in store.answers.values() if each.expires_at <= store.loaded_at
-        ]
-        for key in expired[:limit]:
+        over = [each.key for each in store.answers.values() if each.expires_at <= expired]
+        for key in over[:limit]:
             del store.answers[key]
         return gone
 

@@ -62,7 +62,6 @@ class MemoryStore:
         self.audit: list[AuditEntry] = []
         """The oldest first."""
         self.owned = False
-        self.loaded_at: Micros = 0
 
     @property
     def bounds(self) -> Bounds:

@@ -92,7 +92,6 @@ class SqliteJournal:
         self._aside = aside
         self._aside_limit = trio.CapacityLimiter(1)
         self._closed = False
-        self._loaded_at: Micros = 0
         self._scrub_due = sqlite_redact.scrub_due(writer)
 
     @property
@@ -106,7 +105,6 @@ class SqliteJournal:
 
     async def load(self, needs: Needs, now: Micros, since: Micros) -> Loaded:
         """See the port."""
-        self._loaded_at = max(self._loaded_at, now)
         return await self._read(lambda connection: sqlite_read.load(connection, needs, now, since))
 
     async def append(self, batch: Append) -> None:
@@ -216,9 +214,8 @@ class SqliteJournal:
             lambda connection: sqlite_beside.read_timeline_of(connection, ids, first, after)
         )
 
-    async def trim(self, *, keep: int, before: Micros, limit: int) -> int:
-        """See the port; an answer has expired by the latest ``now`` that a load has named."""
-        expired = self._loaded_at
+    async def trim(self, *, keep: int, before: Micros, limit: int, expired: Micros = 0) -> int:
+        """See the port."""
 
         def work(connection: sqlite3.Connection) -> int:
             with write_transaction(connection, self._where):

@@ -192,7 +192,7 @@ def trim(
     limit: int,
     expired: Micros,
 ) -> int:
-    """Delete what retention drops, and at most ``limit`` answers that expired at ``expired``."""
+    """Delete what retention drops, and at most ``limit`` answers that had expired then."""
     times = connection.execute(
         "SELECT time FROM events WHERE offset >= ? ORDER BY offset LIMIT ?",
         (bounds.oldest, int64(limit)),

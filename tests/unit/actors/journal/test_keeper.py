@@ -11,6 +11,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from incident_manager.actors.journal import keeper as keeper_module
 from incident_manager.actors.journal.base import (
+    Answer,
     Append,
     IncidentQuery,
     Journal,
@@ -289,6 +290,18 @@ async def test_without_bounds_nothing_is_trimmed(mock_clock: MockClock) -> None:
         house.now[0] += 10_000 * DAY
         await house.an_interval_later()
         assert len(house.store.records) == 9
+
+
+async def test_answers_go_when_they_have_expired_whether_or_not_anybody_asks(
+    mock_clock: MockClock,
+) -> None:
+    async with open_house(mock_clock) as house:
+        answers = tuple(Answer(f"key{n}", "digest", b"", START + n * DAY) for n in (1, 2, 3))
+        await house.keeper.append(Append(0, (), answers))
+        for later, left in ((DAY - 1, 3), (DAY, 2), (2 * DAY + 1, 1)):
+            house.now[0] = START + later
+            await house.an_interval_later()
+            assert len(house.store.answers) == left
 
 
 async def test_it_trims_in_bounded_steps_and_lets_others_in_between(
