@@ -43,9 +43,13 @@ class _Running:
 
 
 class _Streaming(_Running):
-    """A subscription. As long as it is live, it rests: it has no task."""
+    """A subscription. As long as it is live, it rests: it has no task.
+
+    ``child`` is to be set before its stream may rest.
+    """
 
     __slots__ = ("_operations", "child", "id", "serial", "sink", "stream")
+    child: Child
 
     def __init__(
         self,
@@ -60,7 +64,6 @@ class _Streaming(_Running):
         self.serial = event.serial
         self.sink = sink
         self.stream = stream
-        self.child: Child | None = None
 
     def stop(self) -> None:
         """Nothing leaves for it from now on."""
@@ -77,8 +80,7 @@ class _Streaming(_Running):
 
     def wake(self) -> None:
         """It has something to do."""
-        if self.child is not None:
-            self._operations.wake(self.child, self.run)
+        self._operations.wake(self.child, self.run)
 
     async def run(
         self, child: Child, /, *, task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED
@@ -228,12 +230,12 @@ class Operations:
         sink = SubscriptionSink(self._outbox, event.id, tells=self._protocol.agreed)
         stream = begun(self._gateway.running().streams, sink, wanted, cursor)
         running = _Streaming(self, event, sink, stream)
-        running.child = child = self._children.rest_child(
+        running.child = self._children.rest_child(
             running.name, "subscription", running.leave, stats=running.figures
         )
         self._running[event.id] = running
         if not stream.rest(running.wake):
-            self._children.wake(child, running.run)
+            running.wake()
 
     def stop(self, operation_id: str) -> None:
         """The client wants no more of this one: nothing leaves for it from now on."""

@@ -89,7 +89,8 @@ class Child:
         """Stay without a task when the body returns, until the supervisor wakes or stops it.
 
         ``leave()`` is called in the second case; it is the hook of :meth:`on_stop`, and takes the
-        place of one. A body that is cancelled, or raises, does not rest.
+        place of one. A body that is cancelled, or raises, does not rest. To ask for it must be the
+        last thing that the body does: a child that rests may be woken, or be gone, any moment.
         """
         self.resting = True
         self._on_stop = leave
