@@ -1,9 +1,10 @@
 """OTP-style supervision on Trio. Knows nothing of what it supervises; usable by itself."""
 
 from .adoption import Adoption
+from .brood import DynamicStatistics
 from .child import CANCEL_GRACE, Body, Child
 from .child_spec import Backoff, ChildSpec, Restart, Strategy
-from .dynamic import DynamicStatistics, DynamicSupervisor, open_dynamic
+from .dynamic import DynamicSupervisor
 from .errors import (
     ChildEnded,
     DuplicateChild,
@@ -14,7 +15,7 @@ from .errors import (
 )
 from .intensity import Intensity, Window
 from .node import Failure, Node, NodeState, Stats
-from .opening import open_supervisor
+from .opening import open_dynamic, open_supervisor
 from .snapshot import NodeSnapshot, TreeSnapshot
 from .supervisor import Supervisor
 from .tree import Tree

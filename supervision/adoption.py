@@ -54,11 +54,11 @@ class Adoption:
         try:
             caught = child.scope.__exit__(kind, error, trace)
             if error is not None and not caught:
-                self._supervisor.record(child, split(error)[0])
+                self._supervisor.brood.record(child, split(error)[0])
         except BaseException as left:
             # The scope took its Cancelled out of a group: what is left is what counts.
-            self._supervisor.record(child, split(left)[0])
+            self._supervisor.brood.record(child, split(left)[0])
             raise
         finally:
-            self._supervisor.leave(child)
+            self._supervisor.brood.leave(child)
         return caught

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 
 import trio
-from attrs import frozen
 
 from .adoption import Adoption
-from .brood import Brood
-from .child import Body, Child, split
+from .brood import Brood, DynamicStatistics
+from .child import Body, Child
 from .child_spec import check_name
-from .errors import SupervisorStopped, only
+from .errors import SupervisorStopped, left
 from .node import Node, NodeState, Stats
 from .tree import Tree
 
-__all__ = ["DynamicStatistics", "DynamicSupervisor", "open_dynamic"]
-
-
-@frozen
-class DynamicStatistics:
-    """Counts since the supervisor started: ``alive`` now; ``started`` and ``failed`` in all."""
-
-    alive: int
-    started: int
-    failed: int
+__all__ = ["DynamicSupervisor"]
 
 
 class DynamicSupervisor:
@@ -40,7 +30,7 @@ class DynamicSupervisor:
     waits for them to leave. No order holds between them.
 
     It is used as an asynchronous context manager (see :func:`open_dynamic`), or its ``run`` is the
-    body of a static child. Children live inside either only.
+    body of a static child. Children live inside either only. ``brood`` has them (for adoptions).
 
     Args:
         id: its name under ``parent``: not empty, no dot. None: it sits on ``parent`` itself, whose
@@ -56,18 +46,15 @@ class DynamicSupervisor:
     """
 
     __slots__ = (
-        "_brood",
-        "_failed",
         "_given",
         "_lent",
         "_manager",
-        "_node",
         "_nursery",
         "_open",
         "_own",
         "_parent",
-        "_started",
         "_tree",
+        "brood",
         "id",
         "kind",
         "shutdown",
@@ -95,24 +82,21 @@ class DynamicSupervisor:
         self._parent = parent
         self._tree = tree
         self._lent = nursery
-        self._node: Node | None = None
         self._nursery: trio.Nursery | None = None
         self._manager: AbstractAsyncContextManager[trio.Nursery] | None = None
-        self._brood = Brood()
+        self.brood = Brood()
         self._given: Node | None = None  # by the static supervisor that runs it
         self._open = False
         self._own = False
-        self._started = 0
-        self._failed = 0
 
     @property
     def node(self) -> Node | None:
         """Its node while it runs, else None."""
-        return self._node
+        return self.brood.node
 
     def statistics(self) -> DynamicStatistics:
         """Return its counts."""
-        return DynamicStatistics(len(self._brood), self._started, self._failed)
+        return self.brood.statistics()
 
     # --- its own life ---
 
@@ -150,9 +134,8 @@ class DynamicSupervisor:
         if self._nursery is None:
             self._manager = trio.open_nursery()
             self._nursery = await self._manager.__aenter__()
-        self._node = node
+        self.brood.begin(node)
         self._open = True
-        self._started = self._failed = 0
         return self
 
     async def __aexit__(
@@ -177,28 +160,23 @@ class DynamicSupervisor:
             if raised is not None and raised is not error:
                 raise raised
             return False
-        wrapped: BaseException | None = None
-        caught: bool | None = False
         try:
-            raised_type = None if raised is None else type(raised)
-            caught = await self._manager.__aexit__(raised_type, raised, trace)
-        except BaseExceptionGroup as group:
-            wrapped = only(group)
+            out = await left(self._manager, raised, trace)
         finally:
             self._close()
-        if wrapped is not None and wrapped is not error:
-            raise wrapped
-        return wrapped is None and bool(caught)
+        if out is not None and out is not error:
+            raise out
+        return out is None
 
     def _refuse_second(self) -> None:
-        if self._node is not None:
-            raise RuntimeError(f"dynamic supervisor {self._node.id!r} is already running")
+        if self.node is not None:
+            raise RuntimeError(f"dynamic supervisor {self.node.id!r} is already running")
 
     def _place(self) -> Node:
         """Return the node to sit on; one of our own is shown as running from now on."""
         self._own = False
         if self._given is not None:
-            self._given.stats = self._figures
+            self._given.stats = self.brood.figures
             return self._given
         if self.id is None:
             assert self._parent is not None  # noqa: S101 - checked by __init__
@@ -207,11 +185,11 @@ class DynamicSupervisor:
         tree = self._tree if self._parent is None else self._parent.tree
         node = (Tree() if tree is None else tree).place(self.id, self.kind, self._parent)
         node.begin(NodeState.RUNNING)
-        node.stats = self._figures
+        node.stats = self.brood.figures
         return node
 
     def _close(self) -> None:
-        node, self._node = self._node, None
+        node, self.brood.node = self.brood.node, None
         self._nursery = self._manager = self._given = None
         if self._own and node is not None:
             node.mark(NodeState.STOPPED)
@@ -219,18 +197,9 @@ class DynamicSupervisor:
 
     async def _stop(self, *, at_once: bool) -> None:
         self._open = False
-        if self._own and self._node is not None:
-            self._node.mark(NodeState.STOPPING)
-        for child in self._brood.resting():
-            self._dismiss(child)
-        await self._brood.stop(0.0 if at_once else self.shutdown)
-
-    def _figures(self) -> Mapping[str, object]:
-        return {
-            "alive": len(self._brood),
-            "started": self._started,
-            "failed": self._failed,
-        }
+        if self._own and self.node is not None:
+            self.node.mark(NodeState.STOPPING)
+        await self.brood.stop(0.0 if at_once else self.shutdown)
 
     # --- children ---
 
@@ -253,7 +222,7 @@ class DynamicSupervisor:
         """
         child = self.admit(id, kind, stats, None)
         assert self._nursery is not None  # noqa: S101 - admit() refuses otherwise
-        self._nursery.start_soon(self._run_child, child, body, name=child.node.id)
+        self._nursery.start_soon(self.brood.run, child, body, name=child.node.id)
         return child.node
 
     def rest_child(
@@ -282,7 +251,7 @@ class DynamicSupervisor:
         """
         if child.resting and self._nursery is not None:
             child.awake()
-            self._nursery.start_soon(self._run_child, child, body, name=child.node.id)
+            self._nursery.start_soon(self.brood.run, child, body, name=child.node.id)
 
     def adopt(
         self,
@@ -315,17 +284,7 @@ class DynamicSupervisor:
         Raises:
             KeyError: there is no such child (any more).
         """
-        child = self._brood[child_id]
-        if child.resting:
-            self._dismiss(child)
-            return
-        grace = self.shutdown if shutdown is None else shutdown
-        child.node.mark(NodeState.STOPPING)
-        if grace > 0:
-            child.scope.deadline = min(child.scope.deadline, trio.current_time() + grace)
-        else:
-            child.scope.cancel()
-        child.ask()
+        self.brood.dismiss(child_id, self.shutdown if shutdown is None else shutdown)
 
     def admit(
         self,
@@ -335,67 +294,6 @@ class DynamicSupervisor:
         on_stop: Callable[[], None] | None,
     ) -> Child:
         """Take a child in; raises as ``start_child`` does (for adoptions and itself)."""
-        if not self._open or self._node is None:
+        if not self._open:
             raise SupervisorStopped(f"dynamic supervisor {self.id!r} takes no child")
-        node = self._node.tree.attach(self._node, name, kind)
-        node.stats = stats
-        node.begin(NodeState.RUNNING)
-        child = Child(node, on_stop=on_stop)
-        self._brood.add(child)
-        self._started += 1
-        return child
-
-    def _dismiss(self, child: Child) -> None:
-        """Stop a child that rests."""
-        child.node.mark(NodeState.STOPPING)
-        child.resting = False
-        child.ask()
-        self.leave(child)
-
-    async def _run_child(self, child: Child, body: Body) -> None:
-        rests = False
-        try:
-            with child.scope as scope:
-                await body(child)
-                if child.asked or scope.cancel_called:
-                    child.rise()
-                rests = child.resting
-        except BaseException as error:
-            failure, rest = split(error)
-            self.record(child, failure)
-            if rest is error:
-                raise
-            if rest is not None:
-                raise rest from None
-        finally:
-            if not rests:
-                self.leave(child)
-
-    def record(self, child: Child, failure: Exception | None) -> None:
-        """Record how a child ended (for adoptions and itself)."""
-        if failure is not None and self._node is not None:
-            self._failed += 1
-            self._node.fail(failure, child=child.node)
-
-    def leave(self, child: Child) -> None:
-        """Let a child go that has ended (for adoptions and itself)."""
-        child.resting = False  # it may have asked for that, and failed then
-        self._brood.remove(child)
-        child.node.state = NodeState.STOPPED
-        child.node.tree.detach(child.node)
-
-
-def open_dynamic(
-    id: str | None,  # noqa: A002
-    *,
-    kind: str = "supervisor",
-    parent: Node | None = None,
-    tree: Tree | None = None,
-    shutdown: float = 5.0,
-) -> DynamicSupervisor:
-    """Return a dynamic supervisor to enter: ``async with open_dynamic("connections") as dyn:``.
-
-    Its children live inside the block and are stopped when it is left; what the block raises comes
-    out as it is. See :class:`DynamicSupervisor` for the arguments.
-    """
-    return DynamicSupervisor(id, kind=kind, parent=parent, tree=tree, shutdown=shutdown)
+        return self.brood.admit(name, kind, stats, on_stop)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+
 __all__ = [
     "ChildEnded",
     "DuplicateChild",
@@ -9,6 +12,7 @@ __all__ = [
     "SupervisionError",
     "SupervisorGaveUp",
     "SupervisorStopped",
+    "left",
     "only",
 ]
 
@@ -68,3 +72,16 @@ def only(group: BaseExceptionGroup[BaseException]) -> BaseException:
     what their own code raised.
     """
     return group.exceptions[0] if len(group.exceptions) == 1 else group
+
+
+async def left(
+    nursery: AbstractAsyncContextManager[object],
+    raised: BaseException | None,
+    trace: TracebackType | None,
+) -> BaseException | None:
+    """Leave a nursery whose block ended so; what comes out of it, unwrapped, None where nothing."""
+    try:
+        caught = await nursery.__aexit__(None if raised is None else type(raised), raised, trace)
+    except BaseExceptionGroup as group:
+        return only(group)
+    return None if caught else raised

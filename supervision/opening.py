@@ -1,4 +1,4 @@
-"""A supervisor beside a block of code."""
+"""Supervisors beside a block of code."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager
 import trio
 
 from .child_spec import ChildSpec, Strategy
+from .dynamic import DynamicSupervisor
 from .errors import only
 from .intensity import Intensity
+from .node import Node
 from .supervisor import Supervisor
 from .tree import Tree
 
-__all__ = ["open_supervisor"]
+__all__ = ["open_dynamic", "open_supervisor"]
 
 
 @asynccontextmanager
@@ -80,3 +82,19 @@ async def _stopped_with(raised: Exception, done: trio.Event) -> None:
     except trio.Cancelled as cancelled:
         raise BaseExceptionGroup("block failed, then cancelled", [raised, cancelled]) from None
     raise raised
+
+
+def open_dynamic(
+    id: str | None,  # noqa: A002
+    *,
+    kind: str = "supervisor",
+    parent: Node | None = None,
+    tree: Tree | None = None,
+    shutdown: float = 5.0,
+) -> DynamicSupervisor:
+    """Return a dynamic supervisor to enter: ``async with open_dynamic("connections") as dyn:``.
+
+    Its children live inside the block and are stopped when it is left; what the block raises comes
+    out as it is. See :class:`DynamicSupervisor` for the arguments.
+    """
+    return DynamicSupervisor(id, kind=kind, parent=parent, tree=tree, shutdown=shutdown)
