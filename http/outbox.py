@@ -107,10 +107,11 @@ class Outbox:
 
     def offer_all(self, prefix: bytes, batch: Batch) -> bool:
         """Take ``prefix + payload + b"}"`` for each payload of a batch, or refuse all of it."""
-        least = len(prefix) * len(batch) + (batch.size if self._writer.plain else 0)
+        writer, count = self._writer, len(batch.payloads)
+        least = len(prefix) * count + (batch.size if writer.plain else 0)
         if self._shut or self._fresh_size + self._behind + least > self.limit:
             return False  # it is not even made
-        return self._take(self._writer.frames(prefix, batch), len(batch))
+        return self._take(writer.frames(prefix, batch), count)
 
     def take(self, messages: Sequence[bytes]) -> bool:
         """Take all messages of a stream, or refuse all of them."""
