@@ -23,6 +23,7 @@ from incident_manager.http.config import process_settings
 from incident_manager.http.connection import close_connections, close_revoked
 from incident_manager.http.direct import Direct
 from incident_manager.http.forwarded import see_through
+from incident_manager.http.garbage import Sweeper
 from incident_manager.http.gateway import Gateway, Phase
 from incident_manager.http.logs import configure_logging
 from incident_manager.http.proxies import Trust
@@ -80,20 +81,27 @@ class Application:
     """The ASGI callable; ``gateway`` is made when the lifespan begins (inside Trio).
 
     ``guard`` is what its connections under Hypercorn are held by; ``direct``, once there is a
-    gateway, answers what need not go through Quart. ``unused`` are settings that
+    gateway, answers what need not go through Quart. Where the process is for this alone, the
+    ``sweeper`` may begin. ``unused`` are settings that
     somebody gave to no effect: the log says so.
     """
 
     def __init__(self, settings: Settings, unused: Sequence[str] = ()) -> None:
         self.settings = settings
         self.unused = unused
+        volley = Volley(wanted=settings.server.io_uring)
         self.guard = Guard(
             settings.limits.stall_timeout,
             Trust.parse(settings.server.trusted_proxies),
-            Pulse(settings.server.ping_interval, settings.server.pong_timeout),
+            Pulse(
+                settings.server.ping_interval,
+                settings.server.pong_timeout,
+                together=volley.together,
+            ),
             compression=settings.server.compression,
-            volley=Volley(wanted=settings.server.io_uring),
+            volley=volley,
         )
+        self.sweeper = Sweeper(lambda: self.guard.ended, lambda: len(self.guard))
         self._gateway: Gateway | None = None
         self._http: Any = None
         self.direct: Direct | None = None
@@ -176,6 +184,7 @@ class Application:
                     *gateway.authenticator.children(),
                     *self.guard.pulse.children(),
                     *self.guard.volley.children(),
+                    *self.sweeper.children(),
                 ),
                 together=self.guard.volley.together,
             ) as system:

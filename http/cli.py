@@ -28,7 +28,6 @@ from incident_manager.http.config import (
     parse_duration,
     process_settings,
 )
-from incident_manager.http.garbage import settle
 from incident_manager.http.logs import configure_logging
 from incident_manager.http.settings import SECTIONS, SETTINGS, Setting, Settings
 from incident_manager.http.trust import token_trust
@@ -122,10 +121,9 @@ def serve(config: str | None, **flags: object) -> int:
     from incident_manager.http.server import serve as run
 
     def announce() -> None:
-        settle()
         click.echo(banner(settings))  # it flushes
 
-    return run_server(partial(run, announce=announce), settings)
+    return run_server(partial(run, announce=announce, alone=True), settings)
 
 
 @cli.command(short_help="Print a token.")

@@ -1,5 +1,7 @@
 """Whether clients are there: pings, and who does not answer. One task for all connections."""
 
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from enum import Enum
 from typing import Final, Protocol
 
@@ -11,8 +13,11 @@ from incident_manager.supervision import Child, ChildSpec
 __all__ = ["Heart", "Pulse", "Verdict", "look"]
 
 _OFTEN: Final = 1.0  # seconds between two looks, at most
-_TURN: Final = 1024  # looks before others have a turn: less than a millisecond
-_PINGED: Final = 32  # looks that are about as much work as one ping
+_TURNS: Final = 50  # parts, at most, of one look at all
+_FEW: Final = 64  # clients that are not worth a part
+_TURN: Final = 32  # pings before others have a turn: less than a millisecond
+_SPREAD: Final = 3  # one part of so many of the interval is by chance
+_GOLDEN: Final = 0.6180339887498949  # its multiples are spread evenly between whole numbers
 _SHARE: Final = 4  # and at most this part of the time that is measured
 
 
@@ -70,20 +75,25 @@ def look(heart: Heart, now: float, interval: float, patience: float) -> Verdict:
 class Pulse:
     """The clients to watch over, and how: a ping after ``interval`` seconds without a sign of
     life (0: none at all), and ``patience`` seconds for the answer. ``silent`` counts those that
-    gave none.
+    gave none. What is sent inside a block of ``together`` leaves at its end.
+
+    Each has an interval of its own, of at least two thirds: those that came together part.
     """
 
     interval: float = 0.0
     patience: float = 20.0
     silent: int = 0
     pings: int = 0
-    _hearts: dict[Heart, None] = field(factory=dict, init=False)
+    together: Callable[[], AbstractContextManager[object]] = nullcontext
+    _hearts: dict[Heart, float] = field(factory=dict, init=False)
+    _phase: float = field(default=0.0, init=False)
 
     def begin(self, heart: Heart) -> None:
         """A client has come."""
         if self.interval:
             heart.heard = trio.current_time()
-            self._hearts[heart] = None
+            self._phase = (self._phase + _GOLDEN) % 1.0
+            self._hearts[heart] = 1.0 - self._phase / _SPREAD
 
     def end(self, heart: Heart) -> None:
         """It has left; no harm if it was not there."""
@@ -92,19 +102,32 @@ class Pulse:
     def __len__(self) -> int:
         return len(self._hearts)
 
-    async def beat(self) -> None:
-        """Look at all of them, by turns: thousands that came together are asked together, and
-        what is streamed meanwhile must not wait for all of that.
+    async def beat(self, over: float = 0.0) -> None:
+        """Look at all of them, in turns over so many seconds.
+
+        Thousands that came together are to be asked at the same time, and what is streamed
+        meanwhile must not wait for all of that, nor for their answers: each turn has some of those
+        who came together, and in one turn others have theirs.
         """
-        now, turn = trio.current_time(), 0
-        for heart in list(self._hearts):
-            if turn >= _TURN:
-                await trio.lowlevel.checkpoint()
-                now, turn = trio.current_time(), 0
-            if heart not in self._hearts:  # it has left meanwhile
+        hearts = list(self._hearts)
+        turns = max(1, min(_TURNS, len(hearts) // _FEW))
+        for turn in range(turns):
+            if turn:
+                await trio.sleep(over / turns)
+            some = hearts[turn::turns]
+            for first in range(0, len(some), _TURN):
+                if first:
+                    await trio.lowlevel.checkpoint()
+                with self.together():
+                    self._look_at(some[first : first + _TURN])
+
+    def _look_at(self, hearts: Iterable[Heart]) -> None:
+        now = trio.current_time()
+        for heart in hearts:
+            share = self._hearts.get(heart)
+            if share is None:  # it has left meanwhile
                 continue
-            verdict = look(heart, now, self.interval, self.patience)
-            turn += 1 if verdict is Verdict.WAIT else _PINGED
+            verdict = look(heart, now, self.interval * share, self.patience)
             if verdict is Verdict.PING:
                 heart.asked = now
                 self.pings += 1
@@ -128,8 +151,9 @@ class Pulse:
             await trio.sleep_forever()
         pause = min(_OFTEN, min(self.interval, self.patience) / _SHARE)
         while True:
-            await trio.sleep(pause)
-            await self.beat()
+            began = trio.current_time()
+            await self.beat(pause)
+            await trio.sleep_until(began + pause)
 
     def children(self) -> tuple[ChildSpec, ...]:
         """The actor, for a supervisor to run."""

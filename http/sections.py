@@ -118,8 +118,8 @@ class ServerSettings:
     ping_interval: Annotated[
         float,
         About(
-            "Silence of a WebSocket client after which it is sent a ping, and on an event stream "
-            "after which a comment is sent. 0: none.",
+            "Silence of a WebSocket client after which it is sent a ping, or up to a third sooner, "
+            "and on an event stream after which a comment is sent. 0: none.",
             least=0,
             most=_DAY,
             unit="s",

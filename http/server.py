@@ -51,12 +51,14 @@ async def serve(
     settings: Settings,
     *,
     announce: Callable[[], None] = lambda: None,
+    alone: bool = False,
     task_status: trio.TaskStatus[Gateway] = trio.TASK_STATUS_IGNORED,
 ) -> int:
     """Serve until SIGINT, SIGTERM or the failure of the system; the exit code.
 
     ``announce`` is called when it listens and the system is ready. Started then, with the gateway,
-    or when the system has failed.
+    or when the system has failed. ``alone`` says that the process is for nothing else, and its
+    garbage collector can be set to that.
 
     0 after a signal, 1 where the supervisors gave up. A second signal ends at once what is left.
     SIGHUP has the certificate and the files of keys read again.
@@ -84,7 +86,13 @@ async def serve(
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_watch, signals, gateway, nursery.cancel_scope)
             nursery.start_soon(_renew, renewals, config, gateway)
-            listening = _Listening(gateway, announce, task_status)
+
+            def listens() -> None:
+                if alone:
+                    app.sweeper.begin()
+                announce()
+
+            listening = _Listening(gateway, listens, task_status)
             nursery.start_soon(_cut_off, listening.over, app)
             try:
                 await hypercorn_serve(

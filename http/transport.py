@@ -90,6 +90,7 @@ class Guard:
     for so long is cut off, and ``stalled`` counts them. Who is ``trusted`` is believed for whom it
     speaks (a PROXY header). The ``pulse`` watches over clients of WebSockets. ``compression`` is
     whether they may have permessage-deflate. By the ``volley`` many of them are written to at once.
+    ``ended`` counts those that have been.
     """
 
     __slots__ = (
@@ -97,6 +98,7 @@ class Guard:
         "_context",
         "_sockets",
         "compression",
+        "ended",
         "pulse",
         "stalled",
         "trusted",
@@ -119,6 +121,7 @@ class Guard:
         self.compression = compression
         self.volley = Volley() if volley is None else volley
         self.stalled = 0
+        self.ended = 0
         self._sockets: set[GuardedSocket] = set()
         self._begun = trio.Event()
         self._context: WorkerContext | None = None
@@ -136,6 +139,10 @@ class Guard:
     def leave(self, socket: GuardedSocket) -> None:
         """It has ended."""
         self._sockets.discard(socket)
+        self.ended += 1
+
+    def __len__(self) -> int:
+        return len(self._sockets)
 
     async def terminated(self) -> None:
         """Wait until Hypercorn, for whatever reason, has begun to stop; of that it tells its
