@@ -49,11 +49,16 @@ class GraphQLShape:
     field: StreamField = attrs.field(eq=False)
     deep: bool = attrs.field(eq=False)
     selectors: Selectors = ()
-    key: bytes = attrs.field(init=False, eq=False, repr=False)
+    key: bytes = attrs.field(
+        init=False,
+        eq=False,
+        repr=False,
+        default=attrs.Factory(lambda it: _digest(it.document, it.selectors), takes_self=True),
+    )
 
-    @key.default
-    def _key(self) -> bytes:
-        return sha256(repr((self.document, self.selectors)).encode()).digest()
+
+def _digest(document: str, selectors: Selectors) -> bytes:
+    return sha256(repr((document, selectors)).encode()).digest()
 
 
 _Name = tuple[str, Selectors]
