@@ -72,7 +72,16 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
     once it is closed; before it is, what is on its way by ``hold`` must have landed.
     """
 
-    __slots__ = ("_patience", "_stalled", "_stream", "descriptor", "hold", "preface", "socket")
+    __slots__ = (
+        "_emptied",
+        "_patience",
+        "_stalled",
+        "_stream",
+        "descriptor",
+        "hold",
+        "preface",
+        "socket",
+    )
 
     def __init__(
         self, stream: trio.SocketStream, patience: float, stalled: Callable[[], None]
@@ -84,6 +93,7 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
         # Asked once; -1 as soon as it is closed, when the system may give it to another.
         self.descriptor = self.socket.fileno()
         self.preface = b""
+        self._emptied = False  # by the last read, of what the peer had sent by then
         self.hold: Volley | None = None
         _miss(self.socket, patience)
 
@@ -151,6 +161,9 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
         """
         await trio.lowlevel.checkpoint_if_cancelled()
         waited = False
+        if self._emptied and self.descriptor >= 0 and not self.preface:  # there is nothing yet
+            await trio.lowlevel.wait_readable(self.socket)
+            waited = True
         while True:
             some = self.try_receive(max_bytes or _CHUNK)
             if some is not None:
@@ -170,13 +183,15 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
             self.preface = self.preface[len(some) :]
             return some
         try:
-            return os.read(self.descriptor, max_bytes)
+            some = os.read(self.descriptor, max_bytes)
         except BlockingIOError:
             return None
         except OSError as gone:
             if self.descriptor < 0:
                 raise trio.ClosedResourceError("the socket was closed") from None
             raise trio.BrokenResourceError("the connection is gone") from gone
+        self._emptied = len(some) < max_bytes
+        return some
 
     async def send_eof(self) -> None:
         """Close our direction."""

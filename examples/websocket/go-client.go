@@ -610,6 +610,9 @@ func stayConnected(ctx context.Context, url string) error {
 			slog.Info("connected", "number", connections)
 			// Not by ctx itself, as that would break the connection off.
 			goodbye := context.AfterFunc(ctx, func() {
+				// On a dead network nobody answers it.
+				late := time.AfterFunc(time.Second, func() { _ = l.socket.CloseNow() })
+				defer late.Stop()
 				_ = l.socket.Close(websocket.StatusNormalClosure, "")
 			})
 			err = l.run(context.WithoutCancel(ctx))

@@ -681,13 +681,11 @@ impl Client {
         } else {
             "disconnected"
         };
-        let code = loss.code.as_u64();
-        warn!(
-            code,
-            reason = loss.reason,
-            retry_in = wait.as_secs_f64(),
-            "{message}"
-        );
+        let (reason, retry_in) = (&loss.reason, wait.as_secs_f64());
+        match loss.code.as_str() {
+            Some(code) => warn!(code, reason, retry_in, "{message}"),
+            None => warn!(code = loss.code.as_u64(), reason, retry_in, "{message}"),
+        }
         Ok(wait)
     }
 

@@ -46,6 +46,7 @@ export class Help extends HTMLElement {
     this.wanted = h("input", { type: "checkbox", onchange: () => localStorage.setItem(WANTED, this.wanted.checked ? "on" : "off") });
     this.dialog = h("dialog", { "aria-labelledby": "help-title" }, h("h2", { id: "help-title" }, "Keyboard"), this.list,
       h("label", { class: "line" }, this.wanted, "Single letters are commands"),
+      h("p", { class: "line" }, h("a", { href: "/debug/actors" }, "Actors of the server"), h("a", { href: "/graphql/playground" }, "GraphQL playground")),
       h("button", { type: "button", onclick: () => this.dialog.close() }, "Close"));
     this.append(this.dialog);
   }
