@@ -11,7 +11,7 @@ import httpx
 import pytest
 import trio
 
-from incident_manager.actors.registry import Registry
+from incident_manager.actors import registry
 from incident_manager.http.config import load_settings
 from incident_manager.http.gateway import Gateway
 from incident_manager.http.server import serve
@@ -237,7 +237,7 @@ async def test_a_system_that_gives_up(tmp_path: Path, monkeypatch: pytest.Monkey
                 gateway: Gateway = await nursery.start(serving)
             async with opened(place.ws) as idle, opened(place.ws) as sender:
                 await idle.subscribe(STREAM)
-                monkeypatch.setattr(Registry, "_settle", broken)
+                monkeypatch.setattr(registry, "settle", broken)
                 with pytest.raises(Closed) as closed:
                     await refused_for_ever(sender)
                 assert closed.value.code == 1012
