@@ -112,8 +112,11 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
 
         Raises:
             trio.BrokenResourceError: the peer took nothing for too long, and was cut off.
-            trio.ClosedResourceError: the socket was closed meanwhile.
+            trio.ClosedResourceError: the socket is closed, or was meanwhile.
         """
+        if self.descriptor < 0:
+            await trio.lowlevel.checkpoint()
+            raise trio.ClosedResourceError("the socket was closed")
         left = self.outstanding()
         while True:
             with trio.move_on_after(self._patience):

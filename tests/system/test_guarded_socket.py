@@ -56,6 +56,13 @@ async def test_who_takes_nothing_is_given_up() -> None:
             await drain(peer)
 
 
+async def test_a_closed_socket_is_never_writable() -> None:
+    async with pair(PATIENCE) as (guarded, _, _):
+        guarded.abort()
+        with trio.fail_after(PATIENCE), pytest.raises(trio.ClosedResourceError):
+            await guarded.writable()
+
+
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux has it")
 @pytest.mark.parametrize(("patience", "expected"), [(30.0, 120.0), (600.0, 900.0), (math.inf, 0.0)])
 async def test_the_kernel_misses_who_is_gone_after_our_own_patience(
