@@ -21,7 +21,10 @@ __all__ = ["Flight", "Volley"]
 _log = logging.getLogger(__name__)
 _FEW: Final = 8  # writes that are not worth a ring
 _APART: Final = 256  # writes, at most, that wait for the kernel's thread
-_AGAIN: Final = (-errno.EAGAIN, -errno.EINTR, -errno.ENOBUFS)
+# No room; or the kernel has no memory, or no thread, for what was to be sent apart.
+_AGAIN: Final = frozenset(
+    -each for each in (errno.EAGAIN, errno.EINTR, errno.ENOBUFS, errno.ENOMEM, errno.ECANCELED)
+)
 
 
 class Flight(Protocol):
@@ -63,6 +66,7 @@ class Volley:
         self._gathered: list[tuple[Flight, bytes]] = []
         self._aloft: dict[int, tuple[Flight, bytes]] = {}
         self._called = False
+        self._heard = 0  # how often the bell was rung, less those that have landed
         self._token = BELL + 1
         self.gathering = False
         self.made = 0
@@ -137,6 +141,7 @@ class Volley:
         for token, result in ring.completed():
             if token == BELL:
                 self._called = False
+                self._heard -= result > 0
                 continue
             flight, data = aloft.pop(token)
             flight.landed(data, 0 if result in _AGAIN else max(result, -1))
@@ -165,14 +170,21 @@ class Volley:
             task_status.started()
             await trio.sleep_forever()
         with ring:
+            if self._most_apart and not _has_thread(ring):
+                _log.info("the kernel has no thread for io_uring: nothing is written beside")
+                self._most_apart = 0
+            self._heard = 0
             self._ring = ring
             task_status.started()
             try:
                 while True:
                     await trio.lowlevel.wait_readable(ring.bell)
-                    with suppress(BlockingIOError):  # it was heard already
-                        os.eventfd_read(ring.bell)
+                    with suppress(BlockingIOError):  # nobody has rung
+                        self._heard += os.eventfd_read(ring.bell)
                     self._land(ring)
+                    while self._heard > 0:  # the kernel is between the bell and saying so
+                        ring.submit(wait=True)
+                        self._land(ring)
                     if self._aloft and not self._called:
                         self._submit(ring, apart=True)
             finally:
@@ -182,3 +194,18 @@ class Volley:
     def children(self) -> tuple[ChildSpec, ...]:
         """The actor, for a supervisor to run."""
         return (ChildSpec("volley", self.run, kind="volley", shutdown=0),)
+
+
+def _has_thread(ring: Ring) -> bool:
+    """Have the kernel make the thread that writes beside, which it keeps then; whether it could: a
+    limit on processes counts it.
+    """
+    ring.call()
+    if ring.submit():
+        return False
+    while not (done := ring.completed()):
+        ring.submit(wait=True)
+    made = all(result > 0 for _, result in done)
+    if made:
+        os.eventfd_read(ring.bell)
+    return made

@@ -51,7 +51,10 @@ class Peer:
 
 
 class Kernel:
-    """What is under way: the ring's other side. ``takes`` is how many it takes at a time."""
+    """What is under way: the ring's other side. ``takes`` is how many it takes at a time,
+    ``thread`` whether there is one of its own, and ``lags`` whether the bell is heard a little
+    before its end is seen.
+    """
 
     def __init__(self, peers: list[Peer], capacity: int = 64, entries: int = 32) -> None:
         self.bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -62,6 +65,9 @@ class Kernel:
         self.apart: list[tuple[int, int, bytes]] = []
         self.done: list[tuple[int, int]] = []
         self.takes = 1000
+        self.thread = True
+        self.lags = False
+        self.unseen: list[tuple[int, int]] = []
         self.ended = False
 
     def __enter__(self) -> "Kernel":
@@ -83,8 +89,12 @@ class Kernel:
 
     def submit(self, *, wait: bool = False) -> int:
         new, self.new = self.new, []
+        self.done += self.unseen
+        self.unseen = []
         for token, descriptor, data, apart in new[: self.takes]:
-            if apart:
+            if apart and not self.thread:
+                self.done.append((token, -errno.ECANCELED))
+            elif apart:
                 self.apart.append((token, descriptor, data))
             else:
                 self._do(token, descriptor, data)
@@ -101,6 +111,8 @@ class Kernel:
             if token == BELL:
                 os.eventfd_write(self.bell, 1)
             self._do(token, descriptor, data)
+            if token == BELL and self.lags:
+                self.unseen.append(self.done.pop())
 
     def _do(self, token: int, descriptor: int, data: bytes) -> None:
         result = 8
@@ -158,6 +170,38 @@ async def test_all_leave_at_once_and_the_bell_says_so() -> None:
             assert sky.got() == {b"onetwo"}
             assert {wire.taken for wire in sky.wires} == {6}
         assert sky.kernel.ended
+
+
+async def test_a_bell_that_is_heard_before_its_end_is_seen() -> None:
+    async with trio.open_nursery() as nursery:
+        sky = Sky(nursery)
+        async with open_supervisor("root", sky.volley.children()):
+            sky.open(100)
+            sky.kernel.lags = True
+            for data in (b"one", b"two", b"six"):
+                sky.write(data)
+                sky.kernel.go_on(1000)
+                await trio.testing.wait_all_tasks_blocked()
+                assert sky.volley.statistics()["under_way"] == 0
+            assert sky.got() == {b"onetwosix"}
+
+
+@pytest.mark.parametrize("at_first", [True, False])
+async def test_where_the_kernel_gets_no_thread(at_first: bool) -> None:
+    """By a limit on processes: what was to be done by it, it cancels."""
+    async with trio.open_nursery() as nursery:
+        sky = Sky(nursery)
+        sky.kernel.thread = at_first
+        async with open_supervisor("root", sky.volley.children()):
+            sky.kernel.thread = False
+            sky.open(100)
+            for data in (b"one", b"two"):
+                sky.write(data)
+                for wire in sky.wires:
+                    await wire.emptied()
+            assert sky.got() == {b"onetwo"}
+            assert not any(wire.closed for wire in sky.wires)
+            assert sky.volley.statistics()["under_way"] == 0
 
 
 async def test_with_one_processor_nothing_is_done_beside() -> None:
