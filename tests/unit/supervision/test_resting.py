@@ -175,7 +175,7 @@ async def test_cancelled_with_its_supervisor_it_leaves() -> None:
 
 async def test_its_tasks_run_in_a_nursery_that_was_lent(nursery: trio.Nursery) -> None:
     tree = Tree()
-    async with DynamicSupervisor("many", tree=tree, nursery=nursery) as dynamic:
+    async with DynamicSupervisor("many", shutdown=0, tree=tree, nursery=nursery) as dynamic:
         sleeper = Sleeper(dynamic)
         sleeper.wake()
         await wait_all_tasks_blocked()

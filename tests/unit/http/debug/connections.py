@@ -22,8 +22,12 @@ FIGURES: dict[str, object] = {
 }
 
 
-async def connect(served: Served, *figures: Mapping[str, object]) -> None:
-    """Have one connection for each set of figures: c0, c1 ..."""
+async def connect(
+    served: Served, *figures: Mapping[str, object], leave: trio.Event | None = None
+) -> None:
+    """Have one connection for each set of figures: c0, c1 ... They end when they are asked to, and
+    not before ``leave``.
+    """
     assert served.gateway.system is not None
     for number, own in enumerate(figures):
 
@@ -35,7 +39,9 @@ async def connect(served: Served, *figures: Mapping[str, object]) -> None:
         ) -> None:
             child.observe(lambda: {**FIGURES, **own})
             task_status.started()
-            await trio.sleep_forever()
+            await child.stopping.wait()
+            if leave is not None:
+                await leave.wait()
 
         served.gateway.system.connections.start_child(f"c{number}", "connection", linger)
     await trio.testing.wait_all_tasks_blocked()

@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+import trio
 
 from incident_manager.http.auth import Role
 from incident_manager.http.counters import Eviction
@@ -26,13 +27,15 @@ async def test_an_actor_that_there_is_one_of_is_started_again(name: str) -> None
 
 async def test_a_connection_is_closed() -> None:
     async with serving() as served:
-        await connect(served, {}, {})
+        leave = trio.Event()
+        await connect(served, {}, {}, leave=leave)
         reply = await restart(served, "root.connections.c0")
         assert reply.status == 202
         assert reply.json["actor"]["state"] == "stopping"
         assert served.gateway.counters.evictions == {Eviction.OPERATOR: 1}
         tree = (await served.get("/debug/actors")).json
         assert tree["connections"]["count"] == 2  # it has its time to leave
+        leave.set()
 
 
 @pytest.mark.parametrize(
