@@ -83,12 +83,13 @@ class BoundedWebSocket(OpeningWebSocket):
 
     async def app_send(self, message: Any) -> None:
         """Take what the application says; None when it has ended."""
+        if message is None:
+            guard_of(self.app).pulse.end(self)
         if message is None or message["type"] == "websocket.close":
             await self._say_last()
         if message is None:
             if self._ended is not None:
                 self._ended.set()
-            guard_of(self.app).pulse.end(self)
             if self._queue is not None:
                 self._queue.close()
         await super().app_send(message)

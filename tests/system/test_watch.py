@@ -295,6 +295,7 @@ class TestPipe:
         assert (code, lines) == (1, [])
         assert errors == ("incident-manager: the server refused the connection (4403): Forbidden\n")
 
+    @pytest.mark.slow
     async def test_no_server(self, tmp_path: Path) -> None:
         code, lines, errors = await finished(Place(tmp_path), "--once")
         assert (code, lines) == (1, [])

@@ -19,7 +19,9 @@ from incident_manager.http.sse.events import (
 from system.event_source import Event, EventParser
 
 CURSORS = st.from_regex(r"\A[0-9a-f]{32}:[0-9]{1,18}\Z").map(str.encode)
-RESULTS = st.dictionaries(st.text(), st.recursive(st.text() | st.integers() | st.none(), st.lists))
+TEXT = st.text(max_size=20)
+VALUES = st.recursive(TEXT | st.integers() | st.none(), st.lists, max_leaves=8)
+RESULTS = st.dictionaries(TEXT, VALUES, max_size=6)
 
 
 def test_what_they_look_like() -> None:
@@ -31,7 +33,7 @@ def test_what_they_look_like() -> None:
     assert retry_after(1000) == b"retry: 1000\n"
 
 
-@given(st.lists(st.tuples(RESULTS, st.none() | CURSORS)), st.integers(1, 50))
+@given(st.lists(st.tuples(RESULTS, st.none() | CURSORS), max_size=8), st.integers(1, 50))
 def test_what_is_sent_is_what_is_parsed(
     sent: list[tuple[dict[str, object], bytes | None]], size: int
 ) -> None:
