@@ -50,8 +50,8 @@ class Deliveries:
             self._count()
 
     def sent(self, oldest: Record, frames: int) -> None:
-        """So many frames are with the kernel, the oldest of them of this event; or will be at the end
-        of the block, where all of it is handed over at once.
+        """So many frames are with the kernel, the oldest of them of this event; or will be at the
+        end of the block, where all is handed over at once.
 
         All are counted with the delay of the oldest. A clock that was
         set back counts as no delay.
