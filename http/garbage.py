@@ -25,7 +25,7 @@ before it looks at the middle ones, and of those before at all: in case the swee
 """
 _SHORTEST, _LONGEST = 0.01, 0.25  # seconds between two sweeps
 _LONG: Final = 0.001  # seconds that a sweep should not take
-_FEW: Final = 2_000  # ended connections that are not worth a look at everything
+_FEW: Final = 250  # ended connections that are not worth a look at everything
 
 
 def next_pause(pause: float, took: float) -> float:
@@ -39,9 +39,9 @@ def next_pause(pause: float, took: float) -> float:
 
 def is_worth_it(ended: int, live: int) -> bool:
     """Whether to look at everything, when so many connections have ended since the last time, and
-    so many are there: each leaves a few objects that only the collector can free.
+    so many are there: each leaves what only the collector can free, over TLS some 50 KB.
     """
-    return ended >= max(_FEW, live)
+    return ended >= max(_FEW, live // 4)
 
 
 @define(eq=False)

@@ -17,6 +17,7 @@ __all__ = ["HIGH_WATER", "Wire"]
 
 HIGH_WATER: Final = 64 * 1024
 """Bytes: with more waiting, whoever can wait waits before saying more."""
+_SMALL: Final = 16 * 1024  # bytes that may be on their way by a volley: they are not counted
 _SLICE: Final = 64 * 1024  # bytes that the kernel is offered at a time
 
 Spawn = Callable[[Callable[[], Awaitable[None]]], object]
@@ -89,7 +90,7 @@ class Wire:
         sent = 0
         if self._secure is None and not self._draining:
             volley = self._volley
-            if volley is not None and volley.gathering:
+            if volley is not None and volley.gathering and len(data) <= _SMALL:
                 self._draining = True
                 self._socket.hold = volley
                 volley.add(self, data)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import trio
 
+from incident_manager.actors import registry
 from incident_manager.actors.hub import Hub
 from incident_manager.actors.journal.keeper import Keeper
 from incident_manager.actors.journal.sqlite import SqliteJournal
-from incident_manager.actors.registry import Registry
 from incident_manager.actors.state import WorkingSet
 from incident_manager.http.sink import SubscriptionSink
 from incident_manager.supervision import NodeState
@@ -77,8 +77,8 @@ class Fault:
     [
         pytest.param(
             "registry",
-            Registry,
-            "_settle",
+            registry,
+            "settle",
             1,
             False,
             id="registry-while-it-decides",

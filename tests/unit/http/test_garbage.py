@@ -76,10 +76,10 @@ async def test_what_is_old_goes_when_enough_connections_have_ended(
         old = weakref.ref(ring)
         await trio.sleep(1)  # it is with the old by then
         del ring
-        house.ended = 3699
+        house.ended = 1449
         await trio.sleep(1)
         assert old() is not None
-        house.ended = 3700
+        house.ended = 1450
         await trio.sleep(1)
         assert old() is None
         assert house.sweeper.statistics()["whole"] == 1
@@ -87,9 +87,10 @@ async def test_what_is_old_goes_when_enough_connections_have_ended(
 
 def test_when_a_look_at_everything_is_worth_it() -> None:
     assert not is_worth_it(0, 0)
-    assert not is_worth_it(1999, 0)
-    assert is_worth_it(2000, 100)
-    assert not is_worth_it(9999, 10_000)
+    assert not is_worth_it(249, 0)
+    assert is_worth_it(250, 100)
+    assert not is_worth_it(2499, 10_000)
+    assert is_worth_it(2500, 10_000)
 
 
 @given(st.floats(0.01, 0.25), st.floats(0, 1))

@@ -217,6 +217,20 @@ async def test_with_one_processor_nothing_is_done_beside() -> None:
             }  # fmt: skip
 
 
+async def test_what_is_large_is_written_at_once_and_counts_as_waiting() -> None:
+    large = bytes(20_000)
+    async with trio.open_nursery() as nursery:
+        sky = Sky(nursery)
+        async with open_supervisor("root", sky.volley.children()):
+            sky.open(15_000)
+            sky.write(large)
+            assert sky.got() == {large[:15_000]}
+            assert {wire.size for wire in sky.wires} == {5_000}
+            sky.open(5_000)
+            for wire in sky.wires:
+                await wire.emptied()
+
+
 async def test_a_few_are_written_without() -> None:
     async with trio.open_nursery() as nursery:
         sky = Sky(nursery, count=2)
