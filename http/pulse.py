@@ -16,7 +16,7 @@ _OFTEN: Final = 1.0  # seconds between two looks, at most
 _TURNS: Final = 50  # parts, at most, of one look at all
 _FEW: Final = 64  # clients that are not worth a part
 _TURN: Final = 32  # pings before others have a turn: less than a millisecond
-_SPREAD: Final = 3  # one part of so many of the interval is by chance
+_SPREAD: Final = 3  # one part of so many of the interval is each client's own
 _GOLDEN: Final = 0.6180339887498949  # its multiples are spread evenly between whole numbers
 _SHARE: Final = 4  # and at most this part of the time that is measured
 

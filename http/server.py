@@ -22,9 +22,7 @@ __all__ = ["serve"]
 _log = logging.getLogger(__name__)
 _LAME_DUCK = 1.0  # seconds, at least, that probes are answered 503 before the listeners close
 _LINGER = 3.0  # seconds, at most, that requests and closes have left after the last close is sent
-_SWITCH = (
-    0.001  # seconds that the journal's writer waits, at most, for the event loop's turn to end
-)
+_SWITCH = 0.001  # seconds that another thread, as the journal's writer, waits for the interpreter
 _RESERVE = 2.0  # seconds, at most, of the grace period that are kept for the system's own end
 
 

@@ -60,7 +60,7 @@ class Volley:
     ) -> None:
         self._opener = opener
         self._wanted = wanted
-        found = len(os.sched_getaffinity(0)) if cores is None else cores
+        found = _cores() if cores is None else cores
         self._most_apart = _APART if found > 1 else 0
         self._ring: Ring | None = None
         self._gathered: list[tuple[Flight, bytes]] = []
@@ -194,6 +194,13 @@ class Volley:
     def children(self) -> tuple[ChildSpec, ...]:
         """The actor, for a supervisor to run."""
         return (ChildSpec("volley", self.run, kind="volley", shutdown=0),)
+
+
+def _cores() -> int:
+    """On how many processors this process may run."""
+    if hasattr(os, "sched_getaffinity"):  # not every system has it
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _has_thread(ring: Ring) -> bool:

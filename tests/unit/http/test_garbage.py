@@ -52,21 +52,28 @@ def test_what_was_garbage_before_is_not_kept() -> None:
     assert before() is None
 
 
-async def test_it_sweeps_once_it_has_begun(autojump_clock: trio.testing.MockClock) -> None:
+async def turn(clock: trio.testing.MockClock, seconds: float) -> None:
+    """Turn the clock on, and let everybody do what is due then."""
+    clock.jump(seconds)
+    await trio.testing.wait_all_tasks_blocked()
+
+
+async def test_it_sweeps_once_it_has_begun(mock_clock: trio.testing.MockClock) -> None:
     house = House()
     async with open_supervisor("root", house.sweeper.children()):
-        await trio.sleep(10)
+        await turn(mock_clock, 10)
         assert house.sweeper.sweeps == 0
         house.sweeper.begin()
         gc.disable()
         young = weakref.ref(Ring())
-        await trio.sleep(1)
-        assert house.sweeper.sweeps > 1
+        await trio.testing.wait_all_tasks_blocked()
+        await turn(mock_clock, 1)
+        assert house.sweeper.sweeps == 1
         assert young() is None
 
 
 async def test_what_is_old_goes_when_enough_connections_have_ended(
-    autojump_clock: trio.testing.MockClock,
+    mock_clock: trio.testing.MockClock,
 ) -> None:
     house = House()
     house.ended, house.live = 700, 3000
@@ -74,13 +81,14 @@ async def test_what_is_old_goes_when_enough_connections_have_ended(
         house.sweeper.begin()
         ring = Ring()
         old = weakref.ref(ring)
-        await trio.sleep(1)  # it is with the old by then
+        await trio.testing.wait_all_tasks_blocked()
+        await turn(mock_clock, 1)  # it is with the old by then
         del ring
         house.ended = 1449
-        await trio.sleep(1)
+        await turn(mock_clock, 1)
         assert old() is not None
         house.ended = 1450
-        await trio.sleep(1)
+        await turn(mock_clock, 1)
         assert old() is None
         assert house.sweeper.statistics()["whole"] == 1
 

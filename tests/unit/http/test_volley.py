@@ -331,6 +331,15 @@ async def test_without_io_uring(caplog: pytest.LogCaptureFixture) -> None:
     assert "Operation not permitted" in caplog.text
 
 
+@pytest.mark.parametrize(("found", "beside"), [(4, True), (1, False), (None, False)])
+def test_where_the_system_does_not_say_on_which_processors(
+    monkeypatch: pytest.MonkeyPatch, found: int | None, beside: bool
+) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: found)
+    assert (Volley()._most_apart > 0) is beside
+
+
 Step = tuple[str, int]
 STEPS = st.lists(
     st.one_of(
