@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
 import pytest
 import trio
@@ -16,38 +16,9 @@ from incident_manager.http.io_uring import BELL, Ring, RingUnavailable
 from incident_manager.http.volley import Volley
 from incident_manager.http.wire import Wire
 from incident_manager.supervision import open_supervisor
+from unit.http.peer import Peer
 
 MANY = 12
-
-
-class Peer:
-    """A kernel's end of one socket: it takes ``room`` bytes."""
-
-    def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
-        self.hold: Volley | None = None
-        self.got = bytearray()
-        self.room = 0
-        self.gone = False
-        self.more = trio.Event()
-
-    def open(self, size: int) -> None:
-        self.room += size
-        self.more.set()
-
-    def try_send(self, data: Any) -> int:
-        if self.gone:
-            raise BrokenPipeError
-        some = bytes(data[: self.room])
-        self.room -= len(some)
-        self.got += some
-        return len(some)
-
-    async def writable(self) -> None:
-        while not self.room:
-            self.more = trio.Event()
-            await self.more.wait()
-        await trio.lowlevel.checkpoint()
 
 
 class Kernel:
