@@ -13,6 +13,7 @@ import pytest
 import trio
 
 from incident_manager.http.io_uring import BELL, Ring, RingUnavailable
+from lacking import lacking
 from system.client import PATIENCE, opened
 from system.harness import run
 
@@ -25,7 +26,7 @@ def ring() -> Iterator[Ring]:
     try:
         made = Ring(8)
     except RingUnavailable as reason:
-        pytest.skip(f"io_uring: {reason}")
+        lacking(f"io_uring: {reason}")
     with made:
         yield made
 
