@@ -5,13 +5,14 @@ outbox. Taking the seat away is always safe, because the journal has what follow
 subscription reads on from :attr:`Seat.position`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import trio
 
 from incident_manager.actors.batch import Batch
 from incident_manager.actors.deliveries import Deliveries
+from incident_manager.actors.group import Group
 from incident_manager.actors.journal.base import Journal, JournalUnavailable
 from incident_manager.actors.model import Record
 from incident_manager.actors.portion import Bucket, Portion, portions
@@ -110,7 +111,8 @@ class Hub:
         finally:
             self.running = False
             try:
-                self._flush()
+                with self._sending():
+                    self._flush()
             finally:
                 self._clear()
 
@@ -145,36 +147,39 @@ class Hub:
         for portion in portions(records, self._lanes, _OFFERS):
             if self._projections.turn != turn:  # the journal has changed what they say
                 break
-            self._fan_out(portion)
-            self.position = portion.records[-1].offset
-            self.events += len(portion.records)
-            self._flush()
+            with self._sending():
+                self._fan_out(portion)
+                self.position = portion.records[-1].offset
+                self.events += len(portion.records)
+                self._flush()
             await trio.lowlevel.checkpoint()
         self._tell_moved()
 
     def _fan_out(self, portion: Portion) -> None:
         for bucket, records in portion.wanted:
-            for shape, seats in tuple(bucket.items()):
+            for shape, group in tuple(bucket.items()):
                 if shape.deep:  # its relations must be read: that never holds up the others
-                    for seat in tuple(seats):
+                    for seat in tuple(group):
                         self._unseat(seat, None)
                     continue
                 self.latency.subject = records[0]
                 try:
-                    self._project(shape, records, seats)
+                    self._project(shape, records, group)
                 finally:
                     self.latency.subject = None
 
-    def _project(self, shape: Shape, records: Sequence[Record], seats: Iterable[Seat]) -> None:
+    def _project(self, shape: Shape, records: Sequence[Record], group: Group) -> None:
         """Offer the seats of a shape all the records; one that fails ends the seats it is due to,
         and not those that are past it.
         """
+        seats: Iterable[Seat] = group
         payloads: list[bytes] = []
         offsets: list[int] = []
         for record in records:
             try:
                 payload = self._projections.flat(shape, record, self.epoch)
             except Exception as failure:  # noqa: BLE001 -- ends these, not the others
+                group.disband()
                 self._offer(seats, offsets, payloads)
                 for seat in tuple(seats):
                     if seat.taken and seat.position < record.offset:
@@ -193,6 +198,9 @@ class Hub:
             return
         batch = Batch(payloads)
         first, last, count = offsets[0], offsets[-1], len(offsets)
+        if isinstance(seats, Group):
+            self.deliveries += count * seats.offer(batch, first, last)
+            seats = seats.afoot
         touched = self._touched
         full: list[Seat] = []
         for seat in seats:
@@ -218,11 +226,15 @@ class Hub:
             self.deliveries += 1
         return True
 
-    def _flush(self) -> None:
+    @contextmanager
+    def _sending(self) -> Iterator[None]:
         with self.latency.together(), self._together():
-            while self._touched:
-                outlet, _ = self._touched.popitem()  # first: one that raises is not tried again
-                outlet.flush()
+            yield
+
+    def _flush(self) -> None:
+        while self._touched:
+            outlet, _ = self._touched.popitem()  # first: one that raises is not tried again
+            outlet.flush()
 
     def _tell_moved(self) -> None:
         self._moved.set()
@@ -248,7 +260,10 @@ class Hub:
         bucket = lane.get(seat.filter)
         if bucket is None:
             bucket = lane.add(seat.filter, {})
-        bucket.setdefault(seat.shape, {})[seat] = None
+        group = bucket.get(seat.shape)
+        if group is None:
+            bucket[seat.shape] = group = Group()
+        group.add(seat)
         seat.taken = True
         self.seats += not seat.shape.deep
         return True
@@ -258,13 +273,13 @@ class Hub:
         if not seat.taken:
             return seat.position
         seat.taken = False
-        seat.position = max(seat.position, self.position)
-        self.seats -= not seat.shape.deep
         lane = self._lanes[seat.shape.field]
         bucket = lane[seat.filter]
-        seats = bucket[seat.shape]
-        del seats[seat]
-        if not seats:
+        group = bucket[seat.shape]
+        group.remove(seat)
+        seat.position = max(seat.position, self.position)
+        self.seats -= not seat.shape.deep
+        if not group:
             del bucket[seat.shape]
         if not bucket:
             lane.remove(seat.filter)

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from attrs import frozen
 
+from incident_manager.actors.group import Group
 from incident_manager.actors.model import Record
 from incident_manager.actors.ports import Shape
-from incident_manager.actors.seat import Seat
 from incident_manager.actors.streams import FilterIndex, StreamField, fields_of
 
 __all__ = ["Bucket", "Lanes", "Portion", "portions"]
 
-Bucket = dict[Shape, dict[Seat, None]]
+Bucket = dict[Shape, Group]
 """The seats of one filter, by their shapes."""
 Lanes = Mapping[StreamField, FilterIndex[Bucket]]
 

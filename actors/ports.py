@@ -5,7 +5,7 @@ subscriptions know neither GraphQL nor sockets.
 """
 
 from collections.abc import Hashable
-from typing import Protocol
+from typing import Any, Protocol
 
 from attrs import frozen
 
@@ -15,7 +15,7 @@ from incident_manager.actors.model import Micros, Record
 from incident_manager.actors.selectors import Selectors
 from incident_manager.actors.streams import StreamField
 
-__all__ = ["Gap", "Outlet", "Projector", "Shape", "Sink", "extend"]
+__all__ = ["Gap", "Listed", "Outlet", "Projector", "Rank", "Ranks", "Shape", "Sink", "extend"]
 
 
 class Shape(Hashable, Protocol):
@@ -78,6 +78,32 @@ class Outlet(Protocol):
         ...
 
 
+class Rank(Protocol):
+    """Sinks that are fed in one go. Each of them has taken what was offered before."""
+
+    def offer_all(self, batch: Batch) -> int:
+        """Have all of them take all payloads of a batch, and send them on at once: how many sinks
+        there are, or 0: it must be offered to each.
+        """
+        ...
+
+    def disband(self) -> None:
+        """All of them fall out."""
+        ...
+
+
+Ranks = dict[Any, Rank]
+"""The ranks of those who get the same payloads, by what those in one of them have in common."""
+
+
+class Listed(Protocol):
+    """Who is to know when a sink stands in a rank no more."""
+
+    def fallen_out(self) -> None:
+        """It does not, and has taken everything so far. Called in the middle of anything."""
+        ...
+
+
 class Sink(Protocol):
     """One subscription's way out. What it takes leaves in the order of the offers."""
 
@@ -94,6 +120,22 @@ class Sink(Protocol):
         """Take all payloads of a batch, or none and answer False: offered one by one, some of
         them may still be taken.
         """
+        ...
+
+    @property
+    def drilled(self) -> bool:
+        """Whether it may be able to stand in a rank at some time."""
+        ...
+
+    def fall_in(self, ranks: Ranks, batch: Batch, listed: Listed) -> bool:
+        """Stand in one of these ranks, or in a new one put there, if nothing waits in it and such
+        batches can be taken by it in one go with others. Until it falls out, which it does by
+        itself when that has changed, it is not offered anything else.
+        """
+        ...
+
+    def fall_out(self) -> None:
+        """Stand in the rank no more."""
         ...
 
     def recovered(self) -> None:

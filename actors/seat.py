@@ -1,9 +1,15 @@
 """The place of one live subscription in the fan-out."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from incident_manager.actors.ports import Shape, Sink
 from incident_manager.actors.streams import StreamFilter
+
+if TYPE_CHECKING:
+    from incident_manager.actors.group import Group
 
 __all__ = ["Seat"]
 
@@ -15,9 +21,12 @@ class Seat:
     as long as it is ``taken`` also everything up to the hub's position.
     ``leave`` is called, at most once, when the hub takes the seat away, with the failure if its
     events cannot be projected; it must not block.
+
+    It implements :class:`incident_manager.actors.ports.Listed`: while its sink stands in a rank,
+    its ``group`` has the position.
     """
 
-    __slots__ = ("filter", "leave", "position", "shape", "sink", "taken")
+    __slots__ = ("filter", "group", "leave", "position", "shape", "sink", "taken")
 
     def __init__(
         self,
@@ -33,3 +42,9 @@ class Seat:
         self.position = position
         self.leave = leave
         self.taken = False
+        self.group: Group | None = None
+
+    def fallen_out(self) -> None:
+        """Its sink stands in a rank no more."""
+        if self.group is not None:
+            self.group.fallen_out(self)

@@ -1,6 +1,6 @@
 """The messages of a WebSocket on which permessage-deflate has been agreed (RFC 7692)."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Final
 
 from incident_manager.actors.batch import Batch
@@ -43,14 +43,24 @@ class CompressedWriter(WebSocketWriter):
 
     def frames(self, prefix: bytes, batch: Batch) -> Sequence[bytes]:
         """The frames of a batch, in one piece."""
-        size = len(prefix)
-        if size > MOST_STORED:
+        if len(prefix) > MOST_STORED:
             return super().frames(prefix, batch)
-        key = (self._agreement.window, size)
-        between: list[bytes] | None = batch.memo.get(key)
-        if between is None:
-            between = batch.memo[key] = self._between(size, batch.payloads)
-        return (prefix.join(between),)
+        return (prefix.join(self.joints(len(prefix), batch)),)
+
+    @property
+    def kin(self) -> Hashable:
+        """Those with the same window."""
+        return (self._agreement.window,)
+
+    def joints(self, prefix: int, batch: Batch) -> list[bytes]:
+        """What stands before, between and behind prefixes of so many bytes."""
+        if prefix > MOST_STORED:
+            return super().joints(prefix, batch)
+        key = (self._agreement.window, prefix)
+        found: list[bytes] | None = batch.memo.get(key)
+        if found is None:
+            found = batch.memo[key] = self._between(prefix, batch.payloads)
+        return found
 
     def _between(self, prefix: int, payloads: Sequence[bytes]) -> list[bytes]:
         """What stands before, between and behind prefixes of so many bytes."""

@@ -1,12 +1,13 @@
 """Where the messages of one WebSocket leave: the port, and its adapter to plain ASGI."""
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Protocol
 
 import trio
 
 from incident_manager.actors.batch import Batch
+from incident_manager.http.wire import Wire
 
 __all__ = ["AsgiWriter", "FrameWriter", "Send", "Spawn"]
 
@@ -23,6 +24,22 @@ class FrameWriter(Protocol):
     @property
     def plain(self) -> bool:
         """Whether what is written of a message is no less than the message."""
+        ...
+
+    @property
+    def wire(self) -> Wire | None:
+        """What frames go to as they are, if it is one that can have a member."""
+        ...
+
+    @property
+    def kin(self) -> Hashable:
+        """What writers share whose :meth:`joints` are equal."""
+        ...
+
+    def joints(self, prefix: int, batch: Batch) -> list[bytes]:
+        """What stands before, between and behind prefixes of so many bytes, in the frames of a
+        batch's payloads.
+        """
         ...
 
     def watch(self, progressed: Callable[[], None]) -> None:
@@ -65,6 +82,8 @@ class AsgiWriter:
 
     __slots__ = ("_draining", "_idle", "_progressed", "_send", "_spawn", "_waiting", "size")
     plain = True
+    wire: Wire | None = None
+    kin = None
 
     def __init__(self, send: Send, spawn: Spawn) -> None:
         self._send = send
@@ -90,6 +109,15 @@ class AsgiWriter:
     def frames(self, prefix: bytes, batch: Batch) -> Sequence[bytes]:
         """The messages of a batch."""
         return [prefix + payload + b"}" for payload in batch.payloads]
+
+    def joints(self, prefix: int, batch: Batch) -> list[bytes]:  # noqa: ARG002 -- there is no wire
+        """The server makes the frames: there are none here."""
+        ends = b""
+        parts = []
+        for payload in batch.payloads:
+            parts.append(ends)
+            ends = payload + b"}"
+        return [*parts, ends]
 
     def write(self, frames: Sequence[bytes]) -> int:
         """Send messages (UTF-8) after all that waits; the bytes that wait then."""

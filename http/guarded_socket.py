@@ -8,13 +8,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from fcntl import ioctl
 from termios import FIONREAD, TIOCOUTQ
-from typing import Final
+from typing import Final, Protocol
 
 import trio
 
-from incident_manager.http.volley import Volley
-
-__all__ = ["GuardedSocket", "keep_little"]
+__all__ = ["GuardedSocket", "Hold", "keep_little"]
 
 _INTERNET: Final = frozenset({socket.AF_INET, socket.AF_INET6})
 _KEPT: Final = 64 * 1024  # bytes not yet sent that the kernel is to hold of one connection
@@ -25,6 +23,14 @@ _ASK_AGAIN: Final = 15  # seconds between such questions
 _ASK: Final = 4  # unanswered questions after which the connection is gone
 _GONE: Final = _QUIET + _ASK * _ASK_AGAIN  # seconds after which a silent peer is gone
 _RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time at all
+
+
+class Hold(Protocol):
+    """What writes to a socket by its number."""
+
+    def settle(self) -> None:
+        """Have it end that, in one step."""
+        ...
 
 
 def keep_little(sock: trio.socket.SocketType) -> None:
@@ -94,7 +100,7 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
         self.descriptor = self.socket.fileno()
         self.preface = b""
         self._emptied = False  # by the last read, of what the peer had sent by then
-        self.hold: Volley | None = None
+        self.hold: Hold | None = None
         _miss(self.socket, patience)
 
     def try_send(self, data: bytes | bytearray | memoryview) -> int:

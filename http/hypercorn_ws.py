@@ -96,7 +96,7 @@ class BoundedWebSocket(OpeningWebSocket):
 
     async def _send_wsproto_event(self, event: Any) -> None:
         if self._writer is not None and isinstance(event, CloseConnection):
-            self._writer.open = False
+            self._writer.shut()
         await super()._send_wsproto_event(event)
 
     async def take(self, data: bytes | None) -> None:

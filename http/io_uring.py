@@ -13,6 +13,7 @@ import os
 import platform
 import struct
 import sys
+from array import array
 from collections.abc import Sequence
 from contextlib import ExitStack
 from types import TracebackType
@@ -87,7 +88,10 @@ class Ring:
         size = max(order + 4 * self._entries, results + _DONE.size * self.capacity)
         shared = self._shared(size, 0)
         self._queue = self._shared(_ENTRY.size * self._entries, _ENTRIES_AT)
-        self._results = self._viewed(shared[results : results + _DONE.size * self.capacity])
+        self._entry_words = self._viewed(self._queue.cast("Q"))
+        done_bytes = self._viewed(shared[results : results + _DONE.size * self.capacity])
+        self._done_tokens = self._viewed(done_bytes.cast("Q"))
+        self._done_results = self._viewed(done_bytes.cast("i"))
         self._words = self._viewed(shared.cast("I"))
         for each in range(self._entries):
             self._words[order // 4 + each] = each
@@ -146,6 +150,38 @@ class Ring:
             apart -= 1
         self._put(len(sends))
 
+    @staticmethod
+    def head(descriptor: int) -> int:
+        """How :meth:`spread` has a socket: the first eight bytes of an entry."""
+        return _SEND | (descriptor & 0xFFFFFFFF) << 32
+
+    def place(self, data: bytes) -> int:
+        """Where it lies, as long as it lives."""
+        self._held.value = data
+        return self._place.value
+
+    def spread(
+        self, token: int, heads: "array[int]", places: Sequence[int], size: int, apart: int
+    ) -> None:
+        """Have ``size`` bytes sent to each of some sockets, as :meth:`send` does, from these places
+        of memory.
+        """
+        count = len(heads)
+        if apart:
+            heads = array("Q", [head | _ASYNC << 8 for head in heads[:apart]]) + heads[apart:]
+        where = array("Q", places)
+        lengths = array("Q", [size | _FLAGS << 32]) * count
+        tokens = array("Q", range(token, token + count))
+        entry = self._tail % self._entries
+        first = min(count, self._entries - entry)
+        for at, begin, end in ((entry, 0, first), (0, first, count)):
+            if begin == end:
+                continue
+            base, stop = 8 * at, 8 * (at + end - begin)
+            for column, words in ((0, heads), (2, where), (3, lengths), (4, tokens)):
+                self._entry_words[base + column : stop : 8] = words[begin:end]
+        self._put(count)
+
     def call(self) -> None:
         """Have the bell rung when what was sent apart is done."""
         at = _ENTRY.size * (self._tail % self._entries)
@@ -179,19 +215,18 @@ class Ring:
         self._words[self._tail_at] = self._tail
         return left
 
-    def completed(self) -> list[tuple[int, int]]:
-        """What is done since it was asked last: tokens and results (bytes taken, or -errno)."""
+    def completed(self) -> tuple[list[int], list[int]]:
+        """What is done since it was asked last: tokens, and for each its result (bytes taken, or
+        -errno).
+        """
         head, tail = self._head, self._words[self._done_at]
+        tokens: list[int] = []
+        results: list[int] = []
         if head == tail:
-            return []
+            return tokens, results
         first, end = head % self.capacity, tail % self.capacity
-        cuts = [(first, end)] if first < end else [(first, self.capacity), (0, end)]
-        found = [
-            (token, result)
-            for begin, stop in cuts
-            for token, result, _ in _DONE.iter_unpack(
-                self._results[_DONE.size * begin : _DONE.size * stop]
-            )
-        ]
+        for begin, stop in ((first, end),) if first < end else ((first, self.capacity), (0, end)):
+            tokens += self._done_tokens[2 * begin : 2 * stop : 2].tolist()
+            results += self._done_results[4 * begin + 2 : 4 * stop : 4].tolist()
         self._head = self._words[self._head_at] = tail
-        return found
+        return tokens, results

@@ -68,6 +68,7 @@ class _Streaming(_Running):
     def stop(self) -> None:
         """Nothing leaves for it from now on."""
         self.sink.open = False
+        self.sink.fall_out()
 
     def figures(self) -> Mapping[str, object]:
         """What the actor tree shows of it."""

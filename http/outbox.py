@@ -11,8 +11,10 @@ import trio
 from incident_manager.actors.batch import Batch
 from incident_manager.actors.deliveries import Deliveries
 from incident_manager.actors.model import Record
+from incident_manager.actors.ports import Listed, Ranks
 from incident_manager.http.counters import Counters
 from incident_manager.http.frame_writer import FrameWriter, Send, Spawn
+from incident_manager.http.rank import Place, Rank
 
 __all__ = ["Outbox"]
 
@@ -44,10 +46,11 @@ class Outbox:
         "_spawn",
         "_wanted",
         "_writer",
-        "bytes_out",
+        "_written",
         "closed",
         "ended",
         "limit",
+        "place",
     )
 
     def __init__(
@@ -78,10 +81,50 @@ class Outbox:
         self._ending: tuple[int, str] | None = None
         self._shut = False  # it takes nothing: it is closed, or will be
         self.limit = limit
-        self.bytes_out = 0
+        self._written = 0
+        self.place: Place | None = None
         self.closed = False
         self.ended = False
         writer.watch(self._progressed)
+
+    @property
+    def bytes_out(self) -> int:
+        """Bytes that were sent on."""
+        return self._written + (0 if self.place is None else self.place.sent)
+
+    @property
+    def drilled(self) -> bool:
+        """Whether its client may be fed in a rank with others."""
+        return self._writer.wire is not None
+
+    def fall_in(self, ranks: Ranks, prefix: bytes, listed: Listed) -> bool:
+        """Have what streams offer with this prefix go past it, in one of these ranks or a new one,
+        if nothing waits here.
+        """
+        writer = self._writer
+        wire = writer.wire
+        if wire is None or not wire.clear or self._shut or self._fresh:
+            return False
+        volley = wire.volley
+        if volley is None or not volley.ready:
+            return False
+        key = (writer.kin, len(prefix))
+        rank = ranks.get(key)
+        if not isinstance(rank, Rank):
+            rank = ranks[key] = Rank(volley, self._counters, self._latency, self.limit)
+        self.place = Place(rank, prefix, writer, wire, listed, self)
+        rank.add(self.place)
+        return True
+
+    def left(self, place: Place) -> None:
+        """It is not fed in a rank any more."""
+        self._written += place.sent
+        self.place = None
+
+    def fall_out(self) -> None:
+        """Have nothing go past it."""
+        if self.place is not None:
+            self.place.fall_out()
 
     @property
     def size(self) -> int:
@@ -151,6 +194,7 @@ class Outbox:
     def end(self, code: int, reason: str) -> None:
         """Close the connection after what is in the outbox; the first call counts."""
         if not self._shut:
+            self.fall_out()
             self.flush()
             self._shut = True
             self._ending = (code, reason)
@@ -165,7 +209,7 @@ class Outbox:
         size, self._fresh_size = self._fresh_size, 0
         count, self._count = self._count, 0
         oldest, news, self._oldest, self._news = self._oldest, self._news, None, 0
-        self.bytes_out += size
+        self._written += size
         counters = self._counters
         counters.messages_out += count
         counters.bytes_out += size
@@ -177,10 +221,10 @@ class Outbox:
             return
         if self._ends is None:
             self._ends = deque()
-        self._ends.append((self.bytes_out, count))
+        self._ends.append((self._written, count))
         if oldest is not None:
             if self._mark is None:
-                self._mark = (self.bytes_out, oldest, news)
+                self._mark = (self._written, oldest, news)
             else:
                 self._oldest, self._news = oldest, news
 
@@ -198,6 +242,7 @@ class Outbox:
 
     def close(self) -> None:
         """Nothing is taken any more, and nobody waits for room."""
+        self.fall_out()
         self.closed = self._shut = True
         self._fresh = []
         self._fresh_size = self._count = self._behind = 0
@@ -215,7 +260,7 @@ class Outbox:
         if self.closed:
             return
         self._behind = behind = self._writer.size
-        left = self.bytes_out - behind
+        left = self._written - behind
         ends = self._ends
         while ends and ends[0][0] <= left:
             ends.popleft()
@@ -224,7 +269,7 @@ class Outbox:
             self._mark = None
             self._latency.sent(oldest, news)
             if self._oldest is not None and not self._fresh:
-                self._mark = (self.bytes_out, self._oldest, self._news)
+                self._mark = (self._written, self._oldest, self._news)
                 self._oldest, self._news = None, 0
         if self._room is not None and not self._crowded():
             self._wake()

@@ -7,7 +7,8 @@ of them, and has a thread of the kernel's do some of the work while this one goe
 import errno
 import logging
 import os
-from collections.abc import Callable, Iterator
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final, Protocol
 
@@ -16,10 +17,12 @@ import trio
 from incident_manager.http.io_uring import BELL, Ring, RingUnavailable
 from incident_manager.supervision import Child, ChildSpec
 
-__all__ = ["Flight", "Volley"]
+__all__ = ["Flight", "Squad", "Targets", "Volley"]
 
 _log = logging.getLogger(__name__)
 _FEW: Final = 8  # writes that are not worth a ring
+_SERIAL: Final = 32  # bits of a token that say which of a squad it is
+_INDEX: Final = (1 << _SERIAL) - 1
 _APART: Final = 256  # writes, at most, that wait for the kernel's thread
 # No room; or the kernel has no memory, or no thread, for what was to be sent apart.
 _AGAIN: Final = frozenset(
@@ -42,6 +45,48 @@ class Flight(Protocol):
     def write_now(self, data: bytes) -> None:
         """Write it by a system call of its own."""
         ...
+
+
+class Targets(Protocol):
+    """Those whom a squad is on its way to. Nothing else is written to them meanwhile."""
+
+    def write_now(self, at: int, data: bytes) -> None:
+        """Write it to one of them by a system call of its own."""
+        ...
+
+    def failed(self, at: int, data: bytes, taken: int) -> None:
+        """Of what one of them was to get only so many bytes were taken, or -1: it is gone."""
+        ...
+
+    def landed(self, count: int) -> None:
+        """So many more are done, those that failed too."""
+        ...
+
+
+class Squad:
+    """Writes of ``size`` bytes each that begin together: of the same data to all ``heads`` (see
+    :meth:`Volley.head`), or to each its part.
+    """
+
+    __slots__ = ("data", "heads", "left", "size", "targets")
+
+    def __init__(self, targets: Targets, heads: "array[int]", data: bytes, size: int) -> None:
+        self.targets = targets
+        self.heads = heads
+        self.data = data
+        self.size = size
+        self.left = len(heads)
+
+    def part(self, at: int) -> bytes:
+        """What one of them gets."""
+        size = self.size
+        return self.data if len(self.data) == size else self.data[at * size : (at + 1) * size]
+
+    def places(self, place: int, begin: int, end: int) -> Sequence[int]:
+        """Where the parts of some lie."""
+        if len(self.data) == self.size:
+            return array("Q", (place,)) * (end - begin)
+        return range(place + begin * self.size, place + end * self.size, self.size)
 
 
 class Volley:
@@ -68,6 +113,9 @@ class Volley:
         self._called = False
         self._heard = 0  # how often the bell was rung, less those that have landed
         self._token = BELL + 1
+        self._squads: dict[int, Squad] = {}
+        self._serial = 0
+        self._in_squads = 0
         self.gathering = False
         self.made = 0
 
@@ -95,9 +143,63 @@ class Volley:
 
         A socket must not be closed before: its number could be another's by then.
         """
-        while self._ring is not None and (self._aloft or self._called):
+        while self._ring is not None and (self._under_way or self._called):
             self._ring.submit(wait=True)
             self._land(self._ring)
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a ring."""
+        return self._ring is not None
+
+    @property
+    def _under_way(self) -> int:
+        return len(self._aloft) + self._in_squads
+
+    @staticmethod
+    def head(descriptor: int) -> int:
+        """How a squad has a socket."""
+        return Ring.head(descriptor)
+
+    def send_all(self, squad: Squad) -> None:
+        """Begin to write now; who fails, and how many have landed, its targets are told by the end
+        of the call or soon after.
+        """
+        ring, count, begin = self._ring, len(squad.heads), 0
+        self._serial = serial = self._serial + 1
+        if ring is not None and count >= _FEW:
+            self._squads[serial] = squad
+            place = ring.place(squad.data)
+            while begin < count:
+                some = min(count - begin, ring.most, ring.capacity - 1 - self._under_way)
+                if some <= 0:
+                    break
+                apart = max(0, min(some, self._most_apart - self._under_way))
+                end = begin + some
+                places = squad.places(place, begin, end)
+                token = serial << _SERIAL | begin
+                ring.spread(token, squad.heads[begin:end], places, squad.size, apart)
+                self._in_squads += some
+                left, uncalled = self._enter(ring, apart=apart > 0)
+                self._one_by_one(squad, end - left, end, serial)
+                self._in_squads -= left
+                self._land(ring)
+                if uncalled:
+                    self.settle()
+                begin = end
+        self._one_by_one(squad, begin, count, serial)
+
+    def _one_by_one(self, squad: Squad, begin: int, end: int, serial: int) -> None:
+        for at in range(begin, end):
+            squad.targets.write_now(at, squad.part(at))
+        if begin < end:
+            self._have_landed(serial, squad, end - begin)
+
+    def _have_landed(self, serial: int, squad: Squad, count: int) -> None:
+        squad.left -= count
+        if not squad.left:
+            self._squads.pop(serial, None)
+        squad.targets.landed(count)
 
     def _fire(self) -> None:
         gathered, self._gathered = self._gathered, []
@@ -106,22 +208,34 @@ class Volley:
             for flight, data in gathered:
                 flight.write_now(data)
             return
-        room = ring.capacity - 1 - len(self._aloft)
+        room = ring.capacity - 1 - self._under_way
         begin = 0
         while begin < min(len(gathered), room):
             some = gathered[begin : min(begin + ring.most, room)]
-            apart = max(0, self._most_apart - len(self._aloft))
+            apart = max(0, self._most_apart - self._under_way)
             first, self._token = self._token, self._token + len(some)
             self._aloft.update(zip(range(first, self._token), some, strict=True))
             ring.send(first, [(flight.descriptor, data) for flight, data in some], apart)
             self._submit(ring, apart=apart > 0)
             begin += len(some)
-            room = begin + ring.capacity - 1 - len(self._aloft)
+            room = begin + ring.capacity - 1 - self._under_way
         for flight, data in gathered[begin:]:  # the kernel's thread is far behind
             flight.write_now(data)
 
     def _submit(self, ring: Ring, *, apart: bool) -> None:
         """Hand it over; what the kernel does not take is written without it."""
+        left, uncalled = self._enter(ring, apart=apart)
+        for token in range(self._token - left, self._token):
+            flight, data = self._aloft.pop(token)
+            flight.write_now(data)
+        self._land(ring)
+        if uncalled:
+            self.settle()
+
+    def _enter(self, ring: Ring, *, apart: bool) -> tuple[int, bool]:
+        """Hand it over: how many of the last the kernel does not take, and whether it has not been
+        called to tell of those that are apart.
+        """
         calls = apart and not self._called
         if calls:
             self._called = True
@@ -129,30 +243,47 @@ class Volley:
         left = ring.submit()
         uncalled = calls and left > 0  # the call was the last
         self._called &= not uncalled
-        for token in range(self._token - left + uncalled, self._token):
-            flight, data = self._aloft.pop(token)
-            flight.write_now(data)
-        self._land(ring)
-        if uncalled:
-            self.settle()
+        return left - uncalled, uncalled
 
     def _land(self, ring: Ring) -> None:
-        aloft = self._aloft
-        for token, result in ring.completed():
+        tokens, results = ring.completed()
+        if len(self._squads) == 1 and not self._aloft and tokens:
+            [(serial, squad)] = self._squads.items()
+            well = results.count(squad.size)
+            if tokens[-1] == BELL and well == len(results) - 1:
+                self._rung(results.pop())
+            if well and well == len(results):  # as nearly always
+                self._in_squads -= well
+                self.made += well
+                self._have_landed(serial, squad, well)
+                return
+        for token, result in zip(tokens, results, strict=False):
             if token == BELL:
-                self._called = False
-                self._heard -= result > 0
+                self._rung(result)
                 continue
-            flight, data = aloft.pop(token)
-            flight.landed(data, 0 if result in _AGAIN else max(result, -1))
             self.made += 1
+            taken = 0 if result in _AGAIN else max(result, -1)
+            if token < 1 << _SERIAL:
+                flight, data = self._aloft.pop(token)
+                flight.landed(data, taken)
+                continue
+            serial, at = token >> _SERIAL, token & _INDEX
+            squad = self._squads[serial]
+            self._in_squads -= 1
+            if taken != squad.size:
+                squad.targets.failed(at, squad.part(at), taken)
+            self._have_landed(serial, squad, 1)
+
+    def _rung(self, result: int) -> None:
+        self._called = False
+        self._heard -= result > 0
 
     def statistics(self) -> dict[str, object]:
         """The live figures of the actor tree."""
         return {
             "io_uring": self._ring is not None,
             "writes": self.made,
-            "under_way": len(self._aloft),
+            "under_way": self._under_way,
         }
 
     async def run(
@@ -185,7 +316,7 @@ class Volley:
                     while self._heard > 0:  # the kernel is between the bell and saying so
                         ring.submit(wait=True)
                         self._land(ring)
-                    if self._aloft and not self._called:
+                    if self._under_way and not self._called:
                         self._submit(ring, apart=True)
             finally:
                 self.settle()
@@ -210,9 +341,9 @@ def _has_thread(ring: Ring) -> bool:
     ring.call()
     if ring.submit():
         return False
-    while not (done := ring.completed()):
+    while not (results := ring.completed()[1]):
         ring.submit(wait=True)
-    made = all(result > 0 for _, result in done)
+    made = all(result > 0 for result in results)
     if made:
         os.eventfd_read(ring.bell)
     return made

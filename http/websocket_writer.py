@@ -4,20 +4,22 @@ The server that made the WebSocket hands its writer to the application in the sc
 ``scope["state"]["websocket_writer"]``. What both of them write leaves in the order it was written.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import trio
 
 from incident_manager.actors.batch import Batch
+from incident_manager.http.wire import Wire
 
-__all__ = ["KEY", "Lane", "WebSocketWriter", "text_head", "writer_of"]
+__all__ = ["COMMON", "KEY", "Lane", "WebSocketWriter", "text_head", "writer_of"]
 
 KEY: Final = "websocket_writer"
 """Where the scope's ``state`` has the writer."""
 _TEXT: Final = 0x81  # the last fragment of a text message
 _LAST: Final = "frames"  # where a batch remembers the frames that were made last, and their prefix
-_COMMON: Final = 256  # bytes of a prefix: with a longer one, others can hardly use what is made
+COMMON: Final = 256
+"""Bytes of a prefix: with a longer one, others can hardly use what is made."""
 
 
 class Lane(Protocol):
@@ -66,12 +68,29 @@ class WebSocketWriter:
     answer, and none follows a close.
     """
 
-    __slots__ = ("_lane", "open")
+    __slots__ = ("_lane", "_wire", "open")
     plain = True
 
     def __init__(self, lane: Lane) -> None:
         self._lane = lane
         self.open = False
+        self._wire = lane if isinstance(lane, Wire) and lane.volley is not None else None
+
+    @property
+    def wire(self) -> Wire | None:
+        """What frames go to as they are: None where none may be sent, or they must not."""
+        return self._wire if self.open else None
+
+    @property
+    def kin(self) -> Hashable:
+        """All that do not compress are equal."""
+        return None
+
+    def shut(self) -> None:
+        """No frames may be sent any more."""
+        self.open = False
+        if self._wire is not None and self._wire.member is not None:
+            self._wire.member.fall_out()
 
     def watch(self, progressed: Callable[[], None]) -> None:
         """Have it called when some of what waited has left, and at the end."""
@@ -98,18 +117,22 @@ class WebSocketWriter:
         once for each length. Where clients chose the same id, they share the whole of it.
         An id as long as a message may be is its owner's alone: nothing of it is remembered.
         """
-        if len(prefix) > _COMMON:
+        if len(prefix) > COMMON:
             return (prefix.join(_between(len(prefix), batch.payloads)),)
         memo = batch.memo
         last: tuple[bytes, bytes] | None = memo.get(_LAST)
         if last is not None and last[0] == prefix:
             return (last[1],)
-        between: list[bytes] | None = memo.get(len(prefix))
-        if between is None:
-            between = memo[len(prefix)] = _between(len(prefix), batch.payloads)
-        whole = prefix.join(between)
+        whole = prefix.join(self.joints(len(prefix), batch))
         memo[_LAST] = (prefix, whole)
         return (whole,)
+
+    def joints(self, prefix: int, batch: Batch) -> list[bytes]:
+        """What stands before, between and behind prefixes of so many bytes."""
+        found: list[bytes] | None = batch.memo.get(prefix)
+        if found is None:
+            found = batch.memo[prefix] = _between(prefix, batch.payloads)
+        return found
 
     def write(self, frames: Sequence[bytes]) -> int:
         """Send frames after all that waits; the bytes that wait then."""

@@ -6,21 +6,44 @@ something to say puts it here, whole, in one step. Nothing can come between two 
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, Protocol
 
 import trio
 
 from incident_manager.http.guarded_socket import GuardedSocket
 from incident_manager.http.volley import Volley
 
-__all__ = ["HIGH_WATER", "Wire"]
+__all__ = ["HIGH_WATER", "SMALL", "Member", "Wire"]
 
 HIGH_WATER: Final = 64 * 1024
 """Bytes: with more waiting, whoever can wait waits before saying more."""
-_SMALL: Final = 16 * 1024  # bytes that may be on their way by a volley: they are not counted
+SMALL: Final = 16 * 1024
+"""Bytes that may be on their way by a volley: they are not counted."""
 _SLICE: Final = 64 * 1024  # bytes that the kernel is offered at a time
 
 Spawn = Callable[[Callable[[], Awaitable[None]]], object]
+
+
+class Member(Protocol):
+    """The place of a wire's one subscription in a rank, which writes to the socket by itself."""
+
+    @property
+    def sent(self) -> int:
+        """Bytes that it has written."""
+        ...
+
+    @property
+    def aloft(self) -> bool:
+        """Whether something is on its way."""
+        ...
+
+    def fall_out(self) -> None:
+        """Write no more: the wire is not clear, or is being closed."""
+        ...
+
+    def settle(self) -> None:
+        """Wait, and have everybody else wait, until nothing is on its way; and write no more."""
+        ...
 
 
 class Wire:
@@ -31,6 +54,7 @@ class Wire:
     TLS (``secure``) that task does all of it, and what has come together becomes one record.
 
     What is written while a ``volley`` gathers leaves by it; until it has landed nothing else does.
+    While it is clear, a ``member`` of a rank may write past it.
 
     Nothing is refused here. Who writes without waiting in :meth:`room` bounds what it writes (see
     ``Outbox``). ``taken`` counts the bytes that have left.
@@ -47,6 +71,7 @@ class Wire:
         "_spawn",
         "_volley",
         "closed",
+        "member",
         "taken",
     )
 
@@ -66,6 +91,7 @@ class Wire:
         self._changed: trio.Event | None = None
         self._draining = False
         self._progressed: Callable[[], None] | None = None
+        self.member: Member | None = None
         self.taken = 0
         self.closed = False
 
@@ -88,9 +114,13 @@ class Wire:
             self._buffer += data
             return self.size
         sent = 0
+        member = self.member
+        if member is not None and member.aloft:
+            member.fall_out()
         if self._secure is None and not self._draining:
             volley = self._volley
-            if volley is not None and volley.gathering and len(data) <= _SMALL:
+            gathers = volley is not None and volley.gathering and self.member is None
+            if gathers and volley is not None and len(data) <= SMALL:
                 self._draining = True
                 self._socket.hold = volley
                 volley.add(self, data)
@@ -104,10 +134,63 @@ class Wire:
             if sent == len(data):
                 return 0
         self._buffer = bytearray(memoryview(data)[sent:])
+        if self.member is not None:
+            self.member.fall_out()
         if not self._draining:
             self._draining = True
             self._spawn(self._drain)
         return self.size
+
+    @property
+    def volley(self) -> Volley | None:
+        """By which a member may write: None over TLS."""
+        return self._volley
+
+    @property
+    def clear(self) -> bool:
+        """Whether a member may come: there is none, and nothing waits or is on its way."""
+        return (
+            self._buffer is None and not self._draining and self.member is None and not self.closed
+        )
+
+    def enlist(self, member: Member) -> None:
+        """Have a member write past it."""
+        self.member = member
+        self._socket.hold = member
+
+    def dismiss(self, *, late: bool) -> None:
+        """The member writes no more; ``late``: what it has written is on its way, until
+        :meth:`landed`.
+        """
+        member, self.member = self.member, None
+        if member is not None:
+            self.taken += member.sent
+        self._draining = late
+        self._socket.hold = self._volley if late else None
+
+    def try_now(self, data: bytes) -> int:
+        """Write past it: so many bytes are taken, -1: nobody is there."""
+        if not self.closed:
+            with suppress(OSError):
+                return self._socket.try_send(data)
+        return -1
+
+    def undone(self, data: bytes, taken: int) -> None:
+        """The member that there was has written it, and only so many bytes were taken; -1: nobody
+        is there.
+        """
+        if self.closed:
+            return
+        if taken < 0:
+            self.close()
+            return
+        self.taken -= len(data) - taken
+        rest = bytearray(memoryview(data)[taken:])
+        self._buffer = rest if self._buffer is None else rest + self._buffer
+        if not self._draining:
+            self._draining = True
+            self._spawn(self._drain)
+        self._tell()
 
     @property
     def descriptor(self) -> int:
@@ -116,11 +199,7 @@ class Wire:
 
     def write_now(self, data: bytes) -> None:
         """What the volley has for it, without the volley."""
-        taken = -1
-        if not self.closed:
-            with suppress(OSError):
-                taken = self._socket.try_send(data)
-        self.landed(data, taken)
+        self.landed(data, self.try_now(data))
 
     def landed(self, data: bytes, taken: int) -> None:
         """What the volley sent: the kernel took so many bytes of it, or -1: nobody is there."""
@@ -159,6 +238,8 @@ class Wire:
     def close(self) -> None:
         """Nothing leaves any more: what waits is dropped, and nobody waits."""
         self.closed = True
+        if self.member is not None:
+            self.member.fall_out()
         self._buffer = None
         self._flight = 0
         self._tell()

@@ -3,7 +3,7 @@
 import msgspec
 
 from incident_manager.actors.batch import Batch
-from incident_manager.actors.ports import Gap, extend
+from incident_manager.actors.ports import Gap, Listed, Ranks, extend
 from incident_manager.http.outbox import Outbox
 from incident_manager.http.sse.events import cursor_of, next_event, note
 
@@ -47,6 +47,15 @@ class EventSink:
     def owes(self) -> bool:
         """Whether the next payload has to say something."""
         return self._extra is not None
+
+    drilled = False
+
+    def fall_in(self, ranks: Ranks, batch: Batch, listed: Listed) -> bool:  # noqa: ARG002
+        """Every event stream is written to by itself."""
+        return False
+
+    def fall_out(self) -> None:
+        """It stands in no rank."""
 
     def recovered(self) -> None:
         """The next payload says that nothing was missed."""

@@ -18,7 +18,7 @@ from incident_manager.actors.batch import Batch
 from incident_manager.actors.commands import SubmitAlert, UpdateIncident
 from incident_manager.actors.journal.base import Journal
 from incident_manager.actors.journal.sqlite import open_sqlite
-from incident_manager.actors.ports import Gap
+from incident_manager.actors.ports import Gap, Listed, Ranks
 from incident_manager.actors.streams import StreamFilter
 from incident_manager.actors.subscription import Subscription
 from incident_manager.actors.system import System, SystemSettings, open_system
@@ -81,6 +81,14 @@ class _Sink:
     def offer_all(self, batch: Batch) -> bool:
         self.tally.count(len(batch))
         return True
+
+    drilled = False
+
+    def fall_in(self, ranks: Ranks, batch: Batch, listed: Listed) -> bool:
+        return False
+
+    def fall_out(self) -> None:
+        pass
 
     def recovered(self) -> None:
         pass

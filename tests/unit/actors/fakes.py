@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 from incident_manager.actors.batch import Batch
 from incident_manager.actors.model import Micros, Record
-from incident_manager.actors.ports import Gap
+from incident_manager.actors.ports import Gap, Listed, Ranks
 from incident_manager.actors.selectors import Selectors
 from incident_manager.actors.streams import StreamField
 
@@ -87,14 +87,48 @@ class Event:
     shape: str = field(default="plain", eq=False)
 
 
+class FakeRank:
+    """Takes batches of at most ``most`` payloads. Who has no room after one has had it, and falls
+    out.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.members: dict[FakeSink, Listed] = {}
+        self.offers = 0
+
+    def offer_all(self, batch: Batch) -> int:
+        if len(batch) > self.most:
+            return 0
+        self.offers += 1
+        members = tuple(self.members)
+        for sink in members:
+            assert sink.flushed == len(sink.outbox), "something waits"
+            for payload in batch.payloads:
+                sink.put(payload)
+            sink.flushed = len(sink.outbox)
+            if sink.waiting >= sink.room:
+                sink.fall_out()
+        return len(members)
+
+    def disband(self) -> None:
+        for sink in tuple(self.members):
+            sink.fall_out()
+
+
 class FakeSink:
     """An outbox of at most ``room`` payloads; ``read`` is its client.
 
-    ``log`` is all that the client has been told, in order: events, gaps, and "recovered".
+    ``log`` is all that the client has been told, in order: events, gaps, and "recovered". One that
+    is ``drilled`` stands in a rank that takes so many payloads at a time, while nothing waits.
     """
 
-    def __init__(self, room: int = 1000, outlet: FakeOutlet | None = None) -> None:
+    def __init__(
+        self, room: int = 1000, outlet: FakeOutlet | None = None, drilled: int = 0
+    ) -> None:
         self.room = room
+        self.most = drilled
+        self.rank: FakeRank | None = None
         self.outlet = FakeOutlet() if outlet is None else outlet
         self.outlet.sinks.append(self)
         self.outbox: list[Event | Gap | str] = []
@@ -107,19 +141,50 @@ class FakeSink:
         """What was on its way is lost, and nothing is taken any more."""
         self.room = 0
         self.outbox.clear()
+        self.fall_out()
+
+    @property
+    def drilled(self) -> bool:
+        return self.most > 0
+
+    def fall_in(self, ranks: Ranks, batch: Batch, listed: Listed) -> bool:
+        assert self.rank is None and batch.payloads
+        if self.flushed < len(self.outbox) or self.waiting >= self.room or self.owes:
+            return False
+        rank = ranks.setdefault(self.most, FakeRank(self.most))
+        assert isinstance(rank, FakeRank)
+        rank.members[self] = listed
+        self.rank = rank
+        return True
+
+    def fall_out(self) -> None:
+        if self.rank is not None:
+            rank, self.rank = self.rank, None
+            rank.members.pop(self).fallen_out()
+
+    @property
+    def owes(self) -> bool:
+        return bool(self.outbox) and not isinstance(self.outbox[-1], Event)
+
+    @property
+    def waiting(self) -> int:
+        return sum(isinstance(each, Event) for each in self.outbox)
 
     def offer(self, payload: bytes) -> bool:
-        if sum(isinstance(each, Event) for each in self.outbox) >= self.room:
+        if self.waiting >= self.room:
             self.refused += 1
             return False
+        self.put(payload)
+        return True
+
+    def put(self, payload: bytes) -> None:
         whole = json.loads(payload)
         data = whole["data"]
         self.outbox.append(Event(data.get("offset"), whole["extensions"]["cursor"], data["shape"]))
-        return True
 
     def offer_all(self, batch: Batch) -> bool:
-        waiting = sum(isinstance(each, Event) for each in self.outbox)
-        return waiting + len(batch) <= self.room and all(map(self.offer, batch.payloads))
+        assert self.rank is None
+        return self.waiting + len(batch) <= self.room and all(map(self.offer, batch.payloads))
 
     def recovered(self) -> None:
         self.outbox.append("recovered")
@@ -128,7 +193,7 @@ class FakeSink:
         self.outbox.append(gap)
 
     async def drained(self) -> None:
-        while sum(isinstance(each, Event) for each in self.outbox) >= self.room:
+        while self.waiting >= self.room:
             self._room = trio.Event()
             await self._room.wait()
 

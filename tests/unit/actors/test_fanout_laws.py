@@ -40,6 +40,7 @@ class Subscribe:
     place: int
     heartbeat: int | None
     rests: bool
+    drilled: int
 
 
 @frozen
@@ -95,6 +96,7 @@ SUBSCRIBES = st.builds(
     st.integers(0, 12),
     st.sampled_from([None, None, 1]),
     st.booleans(),
+    st.sampled_from([0, 2, 100, 100]),
 )
 HAPPENINGS = st.builds(
     Happen,
@@ -149,9 +151,10 @@ class Play:
             case Ask(commands):
                 made = [self.command(*each) for each in commands]
                 stage.nursery.start_soon(stage.ask, *made)
-            case Subscribe(shape, wanted, room, cursor, place, heartbeat, rests):
+            case Subscribe(shape, wanted, room, cursor, place, heartbeat, rests, drilled):
                 start = self.cursor(cursor, place)
-                stage.subscribe(FakeSink(room), shape, wanted, start, heartbeat, rests=rests)
+                sink = FakeSink(room, drilled=drilled)
+                stage.subscribe(sink, shape, wanted, start, heartbeat, rests=rests)
             case Read(number, limit):
                 for client in self.pick(number):
                     client.sink.read(limit)
@@ -197,7 +200,8 @@ class Play:
         self.left.append(client)
         cursors = [each.cursor for each in client.sink.log if hasattr(each, "cursor")]
         cursor = Cursor.parse(cursors[-1]) if cursors else client.cursor
-        stage.subscribe(FakeSink(room), client.shape, client.wanted, cursor, rests=client.rests)
+        sink = FakeSink(room, drilled=client.sink.most)
+        stage.subscribe(sink, client.shape, client.wanted, cursor, rests=client.rests)
 
     async def happen(self, what: str) -> None:
         stage, faults = self.stage, self.stage.faults

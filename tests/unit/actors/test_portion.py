@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from incident_manager.actors.group import Group
 from incident_manager.actors.portion import Bucket, Lanes, portions
 from incident_manager.actors.seat import Seat
 from incident_manager.actors.streams import FilterIndex, StreamField, StreamFilter, matches
@@ -18,6 +19,13 @@ FILTERS = (
 )
 
 
+def _group(seats: list[Seat]) -> Group:
+    group = Group()
+    for seat in seats:
+        group.add(seat)
+    return group
+
+
 def laid_out(seats: int) -> Lanes:
     """Every filter on every stream, with so many seats on each."""
     lanes: dict[StreamField, FilterIndex[Bucket]] = {}
@@ -26,7 +34,7 @@ def laid_out(seats: int) -> Lanes:
         for wanted in FILTERS:
             shape = FakeShape(stream)
             each = [Seat(FakeSink(), shape, wanted, 0, lambda _: None) for _ in range(seats)]
-            lane.add(wanted, {shape: dict.fromkeys(each)})
+            lane.add(wanted, {shape: _group(each)})
     return lanes
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import trio
 
-from incident_manager.http.volley import Volley
+from incident_manager.http.guarded_socket import Hold
 
 __all__ = ["Peer"]
 
@@ -14,7 +14,7 @@ class Peer:
 
     def __init__(self, descriptor: int = 0) -> None:
         self.descriptor = descriptor
-        self.hold: Volley | None = None
+        self.hold: Hold | None = None
         self.got = bytearray()
         self.room = 0
         self.more = trio.Event()

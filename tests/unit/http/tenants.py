@@ -22,7 +22,7 @@ from trio.testing import wait_all_tasks_blocked
 from incident_manager.actors.batch import Batch
 from incident_manager.actors.cursor import Cursor
 from incident_manager.actors.journal.base import OpenJournal
-from incident_manager.actors.ports import Gap, Outlet
+from incident_manager.actors.ports import Gap, Listed, Outlet, Ranks
 from incident_manager.actors.selectors import Selectors
 from incident_manager.actors.subscription import Subscription
 from incident_manager.actors.system import System, SystemSettings, open_system
@@ -156,6 +156,14 @@ class _Sink:
 
     def offer_all(self, batch: Batch) -> bool:
         return all(map(self.offer, batch.payloads))
+
+    drilled = False
+
+    def fall_in(self, ranks: Ranks, batch: Batch, listed: Listed) -> bool:
+        return False
+
+    def fall_out(self) -> None:
+        pass
 
     def recovered(self) -> None:
         self.had.append("recovered")

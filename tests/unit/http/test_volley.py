@@ -2,6 +2,7 @@
 
 import errno
 import os
+from array import array
 from collections.abc import Sequence
 from typing import cast
 
@@ -40,6 +41,7 @@ class Kernel:
         self.lags = False
         self.unseen: list[tuple[int, int]] = []
         self.ended = False
+        self.memory = b""
 
     def __enter__(self) -> "Kernel":
         return self
@@ -95,9 +97,23 @@ class Kernel:
                 result = -errno.EPIPE if peer.gone else (peer.try_send(data) or -errno.EAGAIN)
         self.done.append((token, result))
 
-    def completed(self) -> list[tuple[int, int]]:
+    def place(self, data: bytes) -> int:
+        self.memory = data
+        return 0
+
+    def spread(
+        self, token: int, heads: "array[int]", places: Sequence[int], size: int, apart: int
+    ) -> None:
+        assert len(heads) == len(places)
+        for number, (head, place) in enumerate(zip(heads, places, strict=True)):
+            data = self.memory[place : place + size]
+            assert len(data) == size
+            self.new.append((token + number, head >> 32, data, number < apart))
+        assert len(self.new) <= self.most
+
+    def completed(self) -> tuple[list[int], list[int]]:
         done, self.done = self.done, []
-        return done
+        return [token for token, _ in done], [result for _, result in done]
 
 
 class Sky:
