@@ -54,8 +54,9 @@ class Group:
             rank.disband()
 
     def offer(self, batch: Batch, first: int, last: int) -> int:
-        """Offer a batch of the events from ``first`` to ``last`` to all who can stand in a rank; how
-        many have taken it. All others are :attr:`afoot` then.
+        """Offer a batch of the events from ``first`` to ``last`` to all who can stand in a rank.
+
+        How many have taken it; all others are :attr:`afoot` then.
         """
         for seat in tuple(self.afoot):
             sink = seat.sink

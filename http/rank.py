@@ -12,7 +12,8 @@ from incident_manager.actors.deliveries import Deliveries
 from incident_manager.actors.ports import Listed
 from incident_manager.http.counters import Counters
 from incident_manager.http.frame_writer import FrameWriter
-from incident_manager.http.volley import Squad, Volley
+from incident_manager.http.squad import Squad
+from incident_manager.http.volley import Volley
 from incident_manager.http.wire import SMALL, Wire
 
 __all__ = ["Place", "Rank"]

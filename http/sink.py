@@ -58,7 +58,7 @@ class SubscriptionSink:
         return self._drilled
 
     def fall_in(self, ranks: Ranks, batch: Batch, listed: Listed) -> bool:
-        """Stand in a rank, if nothing waits and nothing else is to be said with the next payload."""
+        """Stand in a rank, if nothing waits, and nothing else is to be said with the next one."""
         if not self.open or self._extra is not None or batch.size > _MOST:
             return False
         return self.outlet.fall_in(ranks, self._prefix, listed)

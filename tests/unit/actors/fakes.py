@@ -148,7 +148,8 @@ class FakeSink:
         return self.most > 0
 
     def fall_in(self, ranks: Ranks, batch: Batch, listed: Listed) -> bool:
-        assert self.rank is None and batch.payloads
+        assert self.rank is None
+        assert batch.payloads
         if self.flushed < len(self.outbox) or self.waiting >= self.room or self.owes:
             return False
         rank = ranks.setdefault(self.most, FakeRank(self.most))

@@ -32,7 +32,7 @@ RECORD = make_history(1)[0]
 
 
 class Client:
-    """One connection with a subscription, what it has been sent, and whether it stands in a rank."""
+    """One connection with a subscription; ``expected`` is what it ought to have been sent."""
 
     def __init__(self, table: "Table", number: int, id_: str, *, compresses: bool) -> None:
         self.peer = Peer(number)
