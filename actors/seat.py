@@ -1,17 +1,20 @@
 """The place of one live subscription in the fan-out."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from incident_manager.actors.ports import Shape, Sink
 from incident_manager.actors.streams import StreamFilter
 
-if TYPE_CHECKING:
-    from incident_manager.actors.group import Group
+__all__ = ["Seat", "Seats"]
 
-__all__ = ["Seat"]
+
+class Seats(Protocol):
+    """Those who get the same as a seat."""
+
+    def fallen_out(self, seat: "Seat") -> None:
+        """One of them stands in a rank no more."""
+        ...
 
 
 class Seat:
@@ -42,7 +45,7 @@ class Seat:
         self.position = position
         self.leave = leave
         self.taken = False
-        self.group: Group | None = None
+        self.group: Seats | None = None
 
     def fallen_out(self) -> None:
         """Its sink stands in a rank no more."""

@@ -4,6 +4,7 @@ import errno
 import os
 import platform
 import socket
+from array import array
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
@@ -13,9 +14,11 @@ import pytest
 import trio
 
 from incident_manager.http.io_uring import BELL, Ring, RingUnavailable
+from incident_manager.http.squad import Squad
 from lacking import lacking
 from system.client import PATIENCE, opened
 from system.harness import run
+from unit.http.test_squad import Nobody
 
 STREAM = "subscription{newIncidents{title}}"
 CLIENTS = 30
@@ -45,7 +48,7 @@ def results(ring: Ring, count: int) -> dict[int, int]:
     found: dict[int, int] = {}
     while len(found) < count:
         ring.submit(wait=True)
-        found |= dict(ring.completed())
+        found |= dict(zip(*ring.completed(), strict=True))
     return found
 
 
@@ -60,7 +63,23 @@ def test_each_gets_its_own(
         assert ring.submit() == 0
         assert results(ring, 6) == {number: len(data) for number, data in sent.items()}
         assert [far.recv(100) for _, far in pairs] == list(sent.values())
-    assert ring.completed() == []
+    assert ring.completed() == ([], [])
+
+
+@pytest.mark.parametrize("apart", [0, 2, 6])
+@pytest.mark.parametrize("same", [True, False])
+def test_many_are_sent_to_as_one(
+    ring: Ring, pairs: list[tuple[socket.socket, socket.socket]], apart: int, same: bool
+) -> None:
+    heads = array("Q", [Ring.head(near.fileno()) for near, _ in pairs])
+    for turn in range(5):
+        parts = [b"%d %d" % (turn, 0 if same else number) for number in range(6)]
+        data = parts[0] if same else b"".join(parts)
+        squad = Squad(Nobody(), heads, data, 3)
+        ring.spread(turn << 32 | 1, heads, squad.places(ring.place(data), 0, 6), 3, apart)
+        assert ring.submit() == 0
+        assert results(ring, 6) == dict.fromkeys(range(turn << 32 | 1, (turn << 32) + 7), 3)
+        assert [far.recv(100) for _, far in pairs] == parts
 
 
 def test_what_cannot_be_sent_is_told(
