@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 
 from hypercorn.events import Event, RawData
+from hypercorn.protocol.events import Event as StreamEvent
+from hypercorn.typing import ConnectionState
 
-__all__ = ["Held", "Last"]
+from incident_manager.http.whole_upgrade import Upgrade
+
+__all__ = ["Held", "Last", "Upgrading"]
 
 
 @dataclass(frozen=True)
@@ -17,3 +21,11 @@ class Last(RawData):
     """Bytes to write, after which there is nothing to do but to read on: that is turn enough for
     others.
     """
+
+
+@dataclass(frozen=True)
+class Upgrading(StreamEvent):
+    """A stream begins with a handshake that is known to be good: there is nothing to look at."""
+
+    upgrade: Upgrade
+    state: ConnectionState

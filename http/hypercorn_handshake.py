@@ -4,12 +4,15 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, cast
+from urllib.parse import unquote
 
 import h11
-from hypercorn.protocol.events import Data, EndBody, Request, Response, StreamClosed
+from hypercorn.config import Config
+from hypercorn.protocol.events import EndBody, Request, Response, StreamClosed
 from hypercorn.protocol.h11 import H11Protocol
-from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
+from hypercorn.protocol.ws_stream import ASGIWebsocketState, Handshake, WSStream
 from hypercorn.typing import ConnectionState as Names
 from wsproto.connection import ConnectionState
 from wsproto.extensions import Extension
@@ -20,13 +23,16 @@ from incident_manager.http.app_queue import AppQueue
 from incident_manager.http.compressed_writer import CompressedWriter
 from incident_manager.http.deflate import Agreement, agree
 from incident_manager.http.deflate_extension import EXTENSIONS, DeflateExtension, DeflateHandshake
+from incident_manager.http.hypercorn_events import Upgrading
 from incident_manager.http.hypercorn_h2 import GuardedH2
 from incident_manager.http.hypercorn_tcp import GuardedServer
+from incident_manager.http.hypercorn_upgrade import NOBODY_WAITS
 from incident_manager.http.own_task import NURSERY, OwnTask
 from incident_manager.http.stream_lane import StreamLane
 from incident_manager.http.transport import guard_of
 from incident_manager.http.websocket_frames import Frames
 from incident_manager.http.websocket_writer import KEY, Lane, WebSocketWriter
+from incident_manager.http.whole_upgrade import Upgrade, answer
 
 __all__ = ["OpeningWebSocket"]
 
@@ -40,15 +46,25 @@ class _Accepted:
     version: bytes | None = None
 
 
-class _NobodyWaits:
-    """An event of Hypercorn's that nothing waits for."""
-
-    async def set(self) -> None:
-        """Nothing."""
-
-
 _ACCEPTED = _Accepted()
-_NOBODY_WAITS = _NobodyWaits()
+
+
+class _Ready(Handshake):
+    """A handshake that is known to be good, and offers no extension that would not be known."""
+
+    def __init__(self, upgrade: Upgrade) -> None:
+        self.accepted = False
+        self.http_version = "1.1"
+        self.extensions = None
+        self.key = upgrade.key
+        self.subprotocols = list(upgrade.subprotocols)
+        self.version = WEBSOCKET_VERSION
+
+
+@lru_cache(2)
+def _dated(config: Config, second: int) -> bytes:  # noqa: ARG001 -- of Date
+    """The lines that Hypercorn says with every answer of that second."""
+    return b"".join(b"%b: %b\r\n" % header for header in config.response_headers("h11"))
 
 
 class OpeningWebSocket(WSStream):
@@ -73,16 +89,53 @@ class OpeningWebSocket(WSStream):
         kept = [_ascii(each) for each in event.headers if each[0].lower() != EXTENSIONS]
         state = Names({**event.state, **self._offer()})
         if (server := self._server()) is not None:
-            self._own = OwnTask(self.task_group, cast(Any, self), server.read)
-            state[NURSERY] = server.nursery
-            server.application = self._own
-            self.task_group = cast(Any, self._own)
+            self._run_by(server, state)
         await WSStream.handle(self, replace(event, headers=kept, state=state))
         if self._own is None and self.app_put is not None:
             self._queue = AppQueue(self.app_put, self.task_group)
             self.app_put = self._queue.put
         if self.closed:  # refused, after which Hypercorn leaves the connection open for ever
             await self.send(StreamClosed(stream_id=self.stream_id))
+
+    async def _begin(self, event: Upgrading) -> None:
+        """Do as :meth:`_open` does, but with a handshake that is known to be good, of a client that
+        has its connection alone.
+        """
+        upgrade, server = event.upgrade, self._server()
+        assert server is not None  # noqa: S101 -- there is no such handshake elsewhere
+        if guard_of(self.app).compression:
+            self._agreement = agree(_values(upgrade.headers, EXTENSIONS))
+        state = Names({**event.state, **self._offer()})
+        own = self._run_by(server, state)
+        self.start_time = time.time()
+        self.handshake = _Ready(upgrade)
+        path, _, query = upgrade.target.partition(b"?")
+        self.scope = {
+            "type": "websocket",
+            "asgi": {"spec_version": "2.3", "version": "3.0"},
+            "scheme": self.scheme,
+            "http_version": "1.1",
+            "path": unquote(path.decode("ascii")),
+            "raw_path": path,
+            "query_string": query,
+            "root_path": self.config.root_path,
+            "headers": [each for each in upgrade.headers if each[0] != EXTENSIONS],
+            "client": self.client,
+            "server": self.server,
+            "state": state,
+            "subprotocols": self.handshake.subprotocols or [],
+            "extensions": {"websocket.http.response": {}},
+        }
+        self.app_put = await own.spawn_app(self.app, self.config, self.scope, self.app_send)
+        await own.put({"type": "websocket.connect"})
+
+    def _run_by(self, server: GuardedServer, state: Names) -> OwnTask:
+        """Have the reader's task run the application."""
+        self._own = own = OwnTask(self.task_group, cast(Any, self), server.read)
+        state[NURSERY] = server.nursery
+        server.application = own
+        self.task_group = cast(Any, own)
+        return own
 
     def _offer(self) -> dict[str, object]:
         """What the application can write with, where this is a connection of ours."""
@@ -127,11 +180,18 @@ class OpeningWebSocket(WSStream):
         """Accept as Hypercorn does, but without h11, which is done with this connection."""
         self.state = ASGIWebsocketState.CONNECTED
         subprotocol, more = message.get("subprotocol"), message.get("headers", ())
-        status, headers, _ = self.handshake.accept(subprotocol, more)
-        headers += self.config.response_headers("h11")
-        lines = [b"%b: %b\r\n" % header for header in headers]
-        head = b"HTTP/1.1 %d \r\n%b\r\n" % (status, b"".join(lines))
-        await self.send(Data(stream_id=self.stream_id, data=head))
+        handshake, dated = self.handshake, _dated(self.config, int(time.time()))
+        known = handshake.subprotocols or ()
+        status = 101
+        if type(handshake) is _Ready and not more and (not subprotocol or subprotocol in known):
+            handshake.accepted = True
+            head = answer(handshake.key or b"", subprotocol, dated)
+        else:
+            status, headers, _ = handshake.accept(subprotocol, more)
+            lines = [b"%b: %b\r\n" % header for header in headers]
+            head = b"HTTP/1.1 %d \r\n%b%b\r\n" % (status, b"".join(lines), dated)
+        if self._lane is not None:
+            self._lane.write(head)
         told: Any = {"status": status, "headers": []}
         await self.config.log.access(self.scope, told, time.time() - self.start_time)
         if self.config.websocket_ping_interval is not None:
@@ -140,8 +200,8 @@ class OpeningWebSocket(WSStream):
     def _forget_handshake(self) -> None:
         """Drop what a connection does not need that has become a WebSocket for good."""
         protocol: Any = getattr(self.send, "__self__", None)
-        protocol.connection.h11_connection = None
-        protocol.can_read = _NOBODY_WAITS
+        protocol.connection.h11_connection = protocol.connection.head = None
+        protocol.can_read = NOBODY_WAITS
         self.handshake = cast(Any, _ACCEPTED)
         self.scope.clear()  # type: ignore[attr-defined]
 

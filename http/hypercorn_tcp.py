@@ -20,11 +20,13 @@ from hypercorn.utils import parse_socket_addr
 
 from incident_manager.http.guarded_socket import GuardedSocket, keep_little
 from incident_manager.http.hypercorn_events import Held, Last
+from incident_manager.http.hypercorn_upgrade import Upgraded
 from incident_manager.http.idle_task import IdleTask
 from incident_manager.http.introduction import introduced
 from incident_manager.http.own_task import OwnTask
 from incident_manager.http.proxy_header import ProxyHeaderError
 from incident_manager.http.transport import Stream, guard_of
+from incident_manager.http.whole_upgrade import read_upgrade
 from incident_manager.http.wire import Wire
 
 __all__ = ["GuardedServer"]
@@ -54,6 +56,7 @@ class GuardedServer(TCPServer):
     """What is to be run instead of reading on: it reads itself."""
     _gone = False
     _requested = False
+    _given: Any = None  # what a protocol is made with, until the first bytes have come
 
     def __init__(
         self,
@@ -107,7 +110,7 @@ class GuardedServer(TCPServer):
         async with TaskGroup() as group:
             self._task_group = group
             self.wire = Wire(self.socket, group.spawn, secure, self._guard.volley)
-            self.protocol = ProtocolWrapper(
+            given: Any = (
                 self.app,
                 self.config,
                 self.context,
@@ -117,12 +120,10 @@ class GuardedServer(TCPServer):
                 client,
                 server,
                 self.protocol_send,
-                alpn,
             )
             try:
-                await self.protocol.initiate()
-                if secure is None:
-                    await self._take_request()
+                await self._begin(given, alpn, here=secure is None)
+                del given
                 if not self._requested:
                     await self.idle_task.restart(group, self._idle_timeout)
                 await self._read_data()
@@ -135,18 +136,37 @@ class GuardedServer(TCPServer):
         """Where its tasks run."""
         return self._task_group._nursery
 
-    async def _take_request(self) -> None:
-        """Most clients have sent their request by now: then no task need wait for it."""
-        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            here = self.socket.try_receive(MAX_RECV)
-            if here:
-                await self.protocol.handle(RawData(here))
+    async def _begin(self, given: Any, alpn: str | None, *, here: bool) -> None:
+        """Most clients' request is ``here`` by now: then no task need wait for it."""
+        data = None
+        if here:
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                data = self.socket.try_receive(MAX_RECV)
+        if not data or not await self._upgrade(data, given):
+            self.protocol = ProtocolWrapper(*(*given, alpn))
+            await self.protocol.initiate()
+            if data:
+                await self.protocol.handle(RawData(data))
+            elif alpn != "h2":
+                self._given = given
+
+    async def _upgrade(self, data: bytes, given: Any) -> bool:
+        """Have a WebSocket begin, if these first bytes ask for one."""
+        upgrade = None if self.config.server_names else read_upgrade(data)
+        if upgrade is None:
+            return False
+        self._requested = True
+        await self.idle_task.stop()
+        self.protocol = Upgraded(upgrade, *given)
+        await self.protocol.initiate()
+        return True
 
     async def _read_data(self) -> None:
         await self._run_application()
         while not self._gone:
             data = await self.read()
-            if data is not None:
+            given, self._given = self._given, None
+            if data is not None and (given is None or not await self._upgrade(data, given)):
                 await self.protocol.handle(RawData(data))
             if data:
                 await self._run_application()

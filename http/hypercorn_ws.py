@@ -15,6 +15,7 @@ from wsproto.connection import ConnectionState
 from wsproto.events import CloseConnection, Message, Ping, Pong
 from wsproto.frame_protocol import CloseReason
 
+from incident_manager.http.hypercorn_events import Upgrading
 from incident_manager.http.hypercorn_handshake import OpeningWebSocket
 from incident_manager.http.pace import Pace
 from incident_manager.http.stream_lane import StreamLane
@@ -64,7 +65,10 @@ class BoundedWebSocket(OpeningWebSocket):
             self.heard = trio.current_time()
 
     async def _handle(self, event: Event) -> None:
-        if isinstance(event, Request):
+        if isinstance(event, Upgrading):
+            self._pace = Pace(_SMALL_FRAMES)
+            await self._begin(event)
+        elif isinstance(event, Request):
             self._pace = Pace(_SMALL_FRAMES)
             await self._open(event)
         elif isinstance(event, Body | Data) and not self.closed and not self.handshake.accepted:

@@ -50,7 +50,7 @@ class OwnTask:
     What ``read`` gives is for the ``source``, which puts what it is for the application.
     """
 
-    __slots__ = ("_application", "_ended", "_group", "_messages", "_read", "_source")
+    __slots__ = ("_application", "_begun", "_ended", "_group", "_messages", "_read", "_source")
 
     def __init__(
         self, group: TaskGroup, source: Source, read: Callable[[], Awaitable[bytes | None]]
@@ -60,6 +60,7 @@ class OwnTask:
         self._read = read
         self._messages: list[Message] = []  # few: no more is read while there are some
         self._application: tuple[AppWrapper, Config, Any, Send] | None = None
+        self._begun = False
         self._ended = False
 
     @property
@@ -85,8 +86,9 @@ class OwnTask:
 
     async def receive(self) -> Message:
         """What ASGI calls ``receive``."""
-        if self._messages or self._source.unread:  # others have a turn: many may have come at once
-            await trio.lowlevel.checkpoint()
+        if self._begun and (self._messages or self._source.unread):
+            await trio.lowlevel.checkpoint()  # others have a turn: many may have come at once
+        self._begun = True
         while not self._messages:
             if self._source.unread:
                 await self._source.go_on()

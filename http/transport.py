@@ -37,6 +37,7 @@ _PUT_IN: Final = {
 _RELIED_ON: Final = (
     *_PUT_IN,
     "hypercorn.app_wrappers:ASGIWrapper",
+    "hypercorn.protocol:ProtocolWrapper",
     "hypercorn.trio.tcp_server:MAX_RECV",
     "hypercorn.trio.task_group:TaskGroup.spawn_app",
     "hypercorn.protocol.ws_stream:ASGIWebsocketState",

@@ -91,6 +91,8 @@ async def test_others_have_a_turn_between_two_messages_that_came_together() -> N
     got: list[Any] = []
 
     async def application(scope: Any, receive: Receive, send: Send) -> None:
+        with trio.testing.assert_no_checkpoints():  # its task has only just begun
+            got.append(await receive())
         while len(got) < 5:
             with trio.testing.assert_checkpoints():
                 got.append(await receive())
