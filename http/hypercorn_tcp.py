@@ -143,7 +143,7 @@ class GuardedServer(TCPServer):
             with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
                 data = self.socket.try_receive(MAX_RECV)
         if not data or not await self._upgrade(data, given):
-            self.protocol = ProtocolWrapper(*(*given, alpn))
+            self.protocol = ProtocolWrapper(*[*given, alpn])
             await self.protocol.initiate()
             if data:
                 await self.protocol.handle(RawData(data))
