@@ -23,6 +23,9 @@ _log = logging.getLogger(__name__)
 _FEW: Final = 8  # writes that are not worth a ring
 _SERIAL: Final = 32  # bits of a token that say which of a squad it is
 _INDEX: Final = (1 << _SERIAL) - 1
+_SHARE: Final = (
+    8  # of a squad, one in so many is written apart: its clients begin to read meanwhile
+)
 _APART: Final = 256  # writes, at most, that wait for the kernel's thread
 # No room; or the kernel has no memory, or no thread, for what was to be sent apart.
 _AGAIN: Final = frozenset(
@@ -132,7 +135,7 @@ class Volley:
                 some = min(count - begin, ring.most, ring.capacity - 1 - self._under_way)
                 if some <= 0:
                     break
-                apart = max(0, min(some, self._most_apart - self._under_way))
+                apart = max(0, min(-(-some // _SHARE), self._most_apart - self._under_way))
                 end = begin + some
                 places = squad.places(place, begin, end)
                 token = serial << _SERIAL | begin
