@@ -1,22 +1,26 @@
 """HTTP/1.1 of Hypercorn's, for requests of one meaning only; those that are whole go straight."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from time import time
-from typing import Any
+from typing import Any, cast
 
 import h11
 from hypercorn.config import Config
-from hypercorn.events import Closed, RawData
+from hypercorn.events import Closed, RawData, Updated
+from hypercorn.events import Event as HypercornEvent
 from hypercorn.protocol.events import Body, EndBody, Event, StreamClosed
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
 from hypercorn.protocol.http_stream import HTTPStream
 
 from incident_manager.http.direct import Answer, Direct, direct_of
 from incident_manager.http.hypercorn_events import Held, Last
+from incident_manager.http.whole_request import WholeRequest, read_request
 
 __all__ = ["GuardedH11", "LastRequest", "header_line", "is_ambiguous", "length_of"]
 
 _END = b"\r\n"
+_NOTHING = (b"", False)
 _FRAMING = frozenset({b"connection", b"content-length", b"transfer-encoding"})
 _ANSWERING = frozenset({h11.SEND_RESPONSE, h11.SEND_BODY})
 _LENGTHS = frozenset({b"content-length", b"transfer-encoding"})
@@ -79,6 +83,53 @@ class GuardedH11(H11Protocol):
         most = self.config.h11_max_incomplete_size
         self.connection = LastRequest(h11.SERVER, max_incomplete_event_size=most)
 
+    async def handle(self, event: HypercornEvent) -> None:
+        """Take what has come; a whole request for which there is a direct answer gets it here, and
+        h11 has nothing to do with it.
+        """
+        whole = self._whole(event.data) if isinstance(event, RawData) else None
+        if whole is None:
+            await super().handle(event)
+            return
+        request, direct = whole
+        await self.send(Updated(idle=False))
+        self.keep_alive_requests += 1
+        await self.context.mark_request()
+        began = time()
+        scope: Any = _scope(self, request.target, request.headers)
+        answer = await direct.answer(scope, request.body)
+        lines = [header_line(*each) for each in (*answer.headers, *_told(self.config, int(time())))]
+        head = b"HTTP/1.1 %d \r\n%b\r\n" % (answer.status, b"".join(lines))
+        await self.send(Last(head + answer.body))
+        told: Any = {"status": answer.status, "headers": answer.headers}
+        await self.config.log.access(scope, told, time() - began)
+        ends = self.context.terminated.is_set()
+        await self.send(Closed() if ends else Updated(idle=True))
+
+    def _whole(self, data: bytes) -> tuple[WholeRequest, Direct] | None:
+        """The request that these bytes are, where the connection is at its beginning."""
+        connection, config = self.connection, self.config
+        direct = direct_of(self.app)
+        if (
+            direct is None
+            or connection.our_state is not h11.IDLE
+            or connection.their_state is not h11.IDLE
+            or connection.trailing_data != _NOTHING
+            or config.root_path
+            or config.server_names
+            or self.keep_alive_requests + 1 >= config.keep_alive_max_requests
+            or self.context.terminated.is_set()
+        ):
+            return None
+        request = read_request(data)
+        if (
+            request is None
+            or len(request.body) > direct.most
+            or not direct.takes(b"POST", request.target.partition(b"?")[0])
+        ):
+            return None
+        return request, direct
+
     async def _create_stream(self, request: h11.Request) -> None:
         if is_ambiguous(request):
             await self._send_error_response(400)
@@ -122,6 +173,29 @@ class GuardedH11(H11Protocol):
         await self.send(RawData(data) if more else Last(data))
 
 
+def _scope(
+    protocol: H11Protocol, target: bytes, headers: Iterable[tuple[bytes, bytes]]
+) -> dict[str, Any]:
+    """ASGI's scope of a POST of HTTP/1.1."""
+    path, _, query = target.partition(b"?")
+    return {
+        "type": "http",
+        "http_version": "1.1",
+        "asgi": {"spec_version": "2.1", "version": "3.0"},
+        "method": "POST",
+        "scheme": "https" if protocol.ssl else "http",
+        "path": path.decode("ascii"),
+        "raw_path": path,
+        "query_string": query,
+        "root_path": "",
+        "headers": list(headers),
+        "client": protocol.client,
+        "server": protocol.server,
+        "state": protocol.connection_state,
+        "extensions": {},
+    }
+
+
 class _Whole(HTTPStream):
     """A request of which everything is there."""
 
@@ -141,23 +215,10 @@ class _Whole(HTTPStream):
         self._direct = direct
         self._body = b""
         self.start_time = time()
-        path, _, query = request.target.partition(b"?")
-        self.scope = {
-            "type": "http",
-            "http_version": request.http_version.decode(),
-            "asgi": {"spec_version": "2.1", "version": "3.0"},
-            "method": request.method.decode("ascii"),
-            "scheme": self.scheme,
-            "path": path.decode("ascii"),
-            "raw_path": path,
-            "query_string": query,
-            "root_path": "",
-            "headers": list(request.headers),
-            "client": protocol.client,
-            "server": protocol.server,
-            "state": protocol.connection_state,
-            "extensions": {},
-        }
+        scope = _scope(protocol, request.target, request.headers)
+        scope["method"] = request.method.decode("ascii")
+        scope["http_version"] = request.http_version.decode()
+        self.scope = cast(Any, scope)
 
     async def handle(self, event: Event) -> None:
         """Take a part of the request; at its end, answer it."""

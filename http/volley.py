@@ -23,9 +23,7 @@ _log = logging.getLogger(__name__)
 _FEW: Final = 8  # writes that are not worth a ring
 _SERIAL: Final = 32  # bits of a token that say which of a squad it is
 _INDEX: Final = (1 << _SERIAL) - 1
-_SHARE: Final = (
-    8  # of a squad, one in so many is written apart: its clients begin to read meanwhile
-)
+_SHARE: Final = 8  # of a squad, one in so many is written apart: clients need processors, too
 _APART: Final = 256  # writes, at most, that wait for the kernel's thread
 # No room; or the kernel has no memory, or no thread, for what was to be sent apart.
 _AGAIN: Final = frozenset(

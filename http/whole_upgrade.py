@@ -11,12 +11,14 @@ from typing import Final
 from attrs import frozen
 from wsproto.utilities import generate_accept_token
 
-__all__ = ["Upgrade", "answer", "read_upgrade"]
+__all__ = ["HEADER", "LINE", "Upgrade", "answer", "read_upgrade"]
 
 _LONGEST: Final = 8 * 1024  # bytes
-_LINE: Final = rb"[-!#$%&'*+.^_`|~0-9A-Za-z]+: ?[!-~](?:[ -~]*[!-~])?\r\n"
-_WHOLE: Final = re.compile(rb"GET ([!-~]+) HTTP/1\.1\r\n((?:%b)+)\r\n" % _LINE)
-_HEADER: Final = re.compile(rb"([^:]+): ?([^\r]+)\r\n")
+LINE: Final = rb"[-!#$%&'*+.^_`|~0-9A-Za-z]+: ?[!-~](?:[ -~]*[!-~])?\r\n"
+"""A header that h11 has nothing to say of."""
+HEADER: Final = re.compile(rb"([^:]+): ?([^\r]+)\r\n")
+"""Its name and its value."""
+_WHOLE: Final = re.compile(rb"GET ([!-~]+) HTTP/1\.1\r\n((?:%b)+)\r\n" % LINE)
 _OTHERS: Final = (b"content-length", b"transfer-encoding", b"expect")
 _VERSION: Final = b"13"
 
@@ -43,7 +45,7 @@ def read_upgrade(data: bytes) -> Upgrade | None:
     if whole is None:
         return None
     target, lines = whole.groups()
-    headers = [(name.lower(), value) for name, value in _HEADER.findall(lines)]
+    headers = [(name.lower(), value) for name, value in HEADER.findall(lines)]
     given = dict(headers)
     key = given.get(b"sec-websocket-key")
     if (
