@@ -12,18 +12,16 @@ __all__ = ["Group"]
 class Group:
     """Seats, in the order in which they were taken.
 
-    Most sinks that only listen can be fed in one go: they stand in ``ranks``. ``position`` is the
-    offset up to which those have everything; it is kept here, and not in each seat of them. The
-    others are ``afoot``, and are offered everything one by one.
+    Most sinks that only listen can be fed in one go: they stand in ``ranks``, which have
+    their position. The others are ``afoot``, and are offered everything one by one.
     """
 
-    __slots__ = ("_seats", "afoot", "position", "ranks")
+    __slots__ = ("_seats", "afoot", "ranks")
 
     def __init__(self) -> None:
         self._seats: dict[Seat, None] = {}
         self.afoot: dict[Seat, None] = {}
         self.ranks: Ranks = {}
-        self.position = -1
 
     def __len__(self) -> int:
         return len(self._seats)
@@ -45,7 +43,6 @@ class Group:
 
     def fallen_out(self, seat: Seat) -> None:
         """It stands in a rank no more."""
-        seat.position = max(seat.position, self.position)
         self.afoot[seat] = None
 
     def disband(self) -> None:
@@ -62,14 +59,10 @@ class Group:
             sink = seat.sink
             if sink.drilled and seat.position < first and sink.fall_in(self.ranks, batch, seat):
                 del self.afoot[seat]
-        before, taken = self.position, 0
+        taken = 0
         for rank in tuple(self.ranks.values()):
-            # Who falls out while it is handed over has had it.
-            self.position = last
-            took = rank.offer_all(batch)
+            took = rank.offer_all(batch, last)
             if not took:
-                self.position = before
                 rank.disband()
             taken += took
-        self.position = last
         return taken

@@ -81,9 +81,11 @@ class Outlet(Protocol):
 class Rank(Protocol):
     """Sinks that are fed in one go. Each of them has taken what was offered before."""
 
-    def offer_all(self, batch: Batch) -> int:
+    def offer_all(self, batch: Batch, position: int) -> int:
         """Have all of them take all payloads of a batch, and send them on at once: how many sinks
-        there are, or 0: it must be offered to each.
+        there are, or 0: it must be offered to each. They have everything up to that position then.
+
+        What it raises, it raises before anybody has taken anything.
         """
         ...
 
@@ -99,8 +101,8 @@ Ranks = dict[Any, Rank]
 class Listed(Protocol):
     """Who is to know when a sink stands in a rank no more."""
 
-    def fallen_out(self) -> None:
-        """It does not, and has taken everything so far. Called in the middle of anything."""
+    def fallen_out(self, position: int) -> None:
+        """It does not, and has taken everything up to there. Called in the middle of anything."""
         ...
 
 

@@ -13,7 +13,7 @@ class Seats(Protocol):
     """Those who get the same as a seat."""
 
     def fallen_out(self, seat: "Seat") -> None:
-        """One of them stands in a rank no more."""
+        """One of them stands in a rank no more, and has its position for itself."""
         ...
 
 
@@ -26,7 +26,7 @@ class Seat:
     events cannot be projected; it must not block.
 
     It implements :class:`incident_manager.actors.ports.Listed`: while its sink stands in a rank,
-    its ``group`` has the position.
+    that has the position.
     """
 
     __slots__ = ("filter", "group", "leave", "position", "shape", "sink", "taken")
@@ -47,7 +47,8 @@ class Seat:
         self.taken = False
         self.group: Seats | None = None
 
-    def fallen_out(self) -> None:
+    def fallen_out(self, position: int) -> None:
         """Its sink stands in a rank no more."""
+        self.position = max(self.position, position)
         if self.group is not None:
             self.group.fallen_out(self)

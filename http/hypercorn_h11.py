@@ -1,6 +1,6 @@
 """HTTP/1.1 of Hypercorn's, for requests of one meaning only; those that are whole go straight."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import lru_cache
 from time import time
 from typing import Any, cast
@@ -8,7 +8,7 @@ from typing import Any, cast
 import h11
 from hypercorn.config import Config
 from hypercorn.events import Closed, RawData, Updated
-from hypercorn.events import Event as HypercornEvent
+from hypercorn.events import Event as ConnectionEvent
 from hypercorn.protocol.events import Body, EndBody, Event, StreamClosed
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
 from hypercorn.protocol.http_stream import HTTPStream
@@ -20,7 +20,7 @@ from incident_manager.http.whole_request import WholeRequest, read_request
 __all__ = ["GuardedH11", "LastRequest", "header_line", "is_ambiguous", "length_of"]
 
 _END = b"\r\n"
-_NOTHING = (b"", False)
+_NOTHING = (b"", False)  # of trailing data
 _FRAMING = frozenset({b"connection", b"content-length", b"transfer-encoding"})
 _ANSWERING = frozenset({h11.SEND_RESPONSE, h11.SEND_BODY})
 _LENGTHS = frozenset({b"content-length", b"transfer-encoding"})
@@ -75,7 +75,8 @@ class GuardedH11(H11Protocol):
     Here it is refused, and its connection ends.
 
     A request that has come whole, on a route for which the application has a direct answer, gets
-    it here, by the task that has read it, and in one write. Until then nothing else is read.
+    it here, by the task that has read it, and in one write. Until then nothing else is read. Of
+    one that is plain as well h11 hears nothing: to it the connection stays idle.
     """
 
     def __init__(self, *given: Any) -> None:
@@ -83,42 +84,26 @@ class GuardedH11(H11Protocol):
         most = self.config.h11_max_incomplete_size
         self.connection = LastRequest(h11.SERVER, max_incomplete_event_size=most)
 
-    async def handle(self, event: HypercornEvent) -> None:
-        """Take what has come; a whole request for which there is a direct answer gets it here, and
-        h11 has nothing to do with it.
-        """
-        whole = self._whole(event.data) if isinstance(event, RawData) else None
-        if whole is None:
-            await super().handle(event)
-            return
-        request, direct = whole
-        await self.send(Updated(idle=False))
-        self.keep_alive_requests += 1
-        await self.context.mark_request()
-        began = time()
-        scope: Any = _scope(self, request.target, request.headers)
-        answer = await direct.answer(scope, request.body)
-        lines = [header_line(*each) for each in (*answer.headers, *_told(self.config, int(time())))]
-        head = b"HTTP/1.1 %d \r\n%b\r\n" % (answer.status, b"".join(lines))
-        await self.send(Last(head + answer.body))
-        told: Any = {"status": answer.status, "headers": answer.headers}
-        await self.config.log.access(scope, told, time() - began)
-        ends = self.context.terminated.is_set()
-        await self.send(Closed() if ends else Updated(idle=True))
+    async def handle(self, event: ConnectionEvent) -> None:
+        """Take what has come."""
+        if isinstance(event, RawData):
+            found = self._plain(event.data)
+            if found is not None:
+                await self._answer(*found)
+                return
+        await super().handle(event)
 
-    def _whole(self, data: bytes) -> tuple[WholeRequest, Direct] | None:
-        """The request that these bytes are, where the connection is at its beginning."""
-        connection, config = self.connection, self.config
-        direct = direct_of(self.app)
+    def _plain(self, data: bytes) -> tuple[Direct, WholeRequest] | None:
+        """What can be answered without h11, in whose hands nothing must be then. The last request
+        of a connection is not: it is h11 that ends one.
+        """
+        direct, connection = self._direct_of_all(), self.connection
         if (
             direct is None
-            or connection.our_state is not h11.IDLE
             or connection.their_state is not h11.IDLE
+            or connection.our_state is not h11.IDLE
             or connection.trailing_data != _NOTHING
-            or config.root_path
-            or config.server_names
-            or self.keep_alive_requests + 1 >= config.keep_alive_max_requests
-            or self.context.terminated.is_set()
+            or self.keep_alive_requests + 1 >= self.config.keep_alive_max_requests
         ):
             return None
         request = read_request(data)
@@ -128,7 +113,21 @@ class GuardedH11(H11Protocol):
             or not direct.takes(b"POST", request.target.partition(b"?")[0])
         ):
             return None
-        return request, direct
+        return direct, request
+
+    async def _answer(self, direct: Direct, request: WholeRequest) -> None:
+        began = time()
+        await self.send(Updated(idle=False))
+        self.keep_alive_requests += 1
+        await self.context.mark_request()
+        scope = _scope(self, b"POST", request.target, request.headers)
+        answer = await direct.answer(scope, request.body)
+        head = b"HTTP/1.1 %d \r\ncontent-length: %d\r\n" % (answer.status, len(answer.body))
+        data = b"".join((head, *self._lines(answer), _END, answer.body))
+        await self.send(Last(data))
+        told: Any = {"status": answer.status, "headers": answer.headers}
+        await self.config.log.access(cast(Any, scope), told, time() - began)
+        await self.send(Closed() if self.context.terminated.is_set() else Updated(idle=True))
 
     async def _create_stream(self, request: h11.Request) -> None:
         if is_ambiguous(request):
@@ -143,12 +142,10 @@ class GuardedH11(H11Protocol):
             await super()._create_stream(request)
 
     def _direct(self, request: h11.Request) -> Direct | None:
-        direct, connection = direct_of(self.app), self.connection
+        direct, connection = self._direct_of_all(), self.connection
         if (
             direct is None
             or not direct.takes(request.method, request.target.partition(b"?")[0])
-            or self.config.root_path
-            or self.config.server_names
             or connection.they_are_waiting_for_100_continue
         ):
             return None
@@ -156,39 +153,51 @@ class GuardedH11(H11Protocol):
         here = len(connection.trailing_data[0])
         return None if length is None or length > min(here, direct.most) else direct
 
+    def _direct_of_all(self) -> Direct | None:
+        """What answers directly; None where Hypercorn has something to say to each request."""
+        config = self.config
+        return None if config.root_path or config.server_names else direct_of(self.app)
+
+    def _lines(self, answer: Answer) -> list[bytes]:
+        """The headers of an answer that do not say where it ends."""
+        lines = [header_line(*each) for each in answer.headers if each[0] not in _FRAMING]
+        return lines + [header_line(*each) for each in _told(self.config, int(time()))]
+
     async def send_whole(self, answer: Answer) -> None:
         """Send an answer in one write."""
         # What says where the answer ends, and whether another one follows, is h11's to know.
         headers = [each for each in answer.headers if each[0] in _FRAMING]
         if self.keep_alive_requests >= self.config.keep_alive_max_requests:
             headers.append((b"connection", b"close"))
-        lines = [header_line(*each) for each in answer.headers if each[0] not in _FRAMING]
-        lines += [header_line(*each) for each in _told(self.config, int(time()))]
         send: Any = self.connection.send
         head: bytes = send(h11.Response(status_code=answer.status, headers=headers))
         rest = send(h11.Data(data=answer.body)), send(h11.EndOfMessage())
-        data = b"".join((head.removesuffix(_END), *lines, _END, *rest))
+        data = b"".join((head.removesuffix(_END), *self._lines(answer), _END, *rest))
         # What has come behind this request is answered next: others have a turn before.
         more = self.connection.trailing_data[0]
         await self.send(RawData(data) if more else Last(data))
 
 
 def _scope(
-    protocol: H11Protocol, target: bytes, headers: Iterable[tuple[bytes, bytes]]
+    protocol: GuardedH11,
+    method: bytes,
+    target: bytes,
+    headers: Sequence[tuple[bytes, bytes]],
+    version: bytes = b"1.1",
 ) -> dict[str, Any]:
-    """ASGI's scope of a POST of HTTP/1.1."""
+    """What ASGI says of a request that is answered directly."""
     path, _, query = target.partition(b"?")
     return {
         "type": "http",
-        "http_version": "1.1",
+        "http_version": version.decode(),
         "asgi": {"spec_version": "2.1", "version": "3.0"},
-        "method": "POST",
+        "method": method.decode("ascii"),
         "scheme": "https" if protocol.ssl else "http",
         "path": path.decode("ascii"),
         "raw_path": path,
         "query_string": query,
         "root_path": "",
-        "headers": list(headers),
+        "headers": headers,
         "client": protocol.client,
         "server": protocol.server,
         "state": protocol.connection_state,
@@ -215,10 +224,9 @@ class _Whole(HTTPStream):
         self._direct = direct
         self._body = b""
         self.start_time = time()
-        scope = _scope(protocol, request.target, request.headers)
-        scope["method"] = request.method.decode("ascii")
-        scope["http_version"] = request.http_version.decode()
-        self.scope = cast(Any, scope)
+        headers = list(request.headers)
+        scope: Any = _scope(protocol, request.method, request.target, headers, request.http_version)
+        self.scope = scope
 
     async def handle(self, event: Event) -> None:
         """Take a part of the request; at its end, answer it."""

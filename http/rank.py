@@ -5,6 +5,7 @@ them by a few operations on arrays, in C. Nothing is written to an outbox or a w
 """
 
 from array import array
+from collections.abc import Iterator
 from typing import Final, Protocol
 
 from incident_manager.actors.batch import Batch
@@ -80,8 +81,8 @@ class Rank:
     """
 
     __slots__ = (
-        "_counters", "_heads", "_late", "_latency", "_limit", "_places", "_prefixes", "_volley",
-        "aloft", "total",
+        "_counters", "_heads", "_late", "_latency", "_limit", "_places", "_position", "_prefixes",
+        "_volley", "aloft", "total",
     )  # fmt: skip
 
     def __init__(self, volley: Volley, counters: Counters, latency: Deliveries, limit: int) -> None:
@@ -93,6 +94,7 @@ class Rank:
         self._heads = array("Q")
         self._prefixes: dict[bytes, int] = {}
         self._late: list[Wire] = []
+        self._position = -1
         self.total = 0
         self.aloft = 0
 
@@ -124,7 +126,7 @@ class Rank:
         if self.aloft:
             self._late.append(place.wire)
         place.leave.left(place)
-        place.listed.fallen_out()
+        place.listed.fallen_out(self._position)
 
     def settle(self) -> None:
         """Wait, and have everybody else wait, until nothing is on its way."""
@@ -135,7 +137,7 @@ class Rank:
         while self._places:
             self.remove(self._places[-1])
 
-    def offer_all(self, batch: Batch) -> int:
+    def offer_all(self, batch: Batch, position: int) -> int:
         """Frame all payloads for each, and send them on; how many there are. 0 where that is too
         much to send in one go.
         """
@@ -153,15 +155,19 @@ class Rank:
         count, frames = len(places), len(batch)
         if not count:
             return 0
-        self.total += size
         if len(self._prefixes) == 1:
-            self._send(prefix.join(joints), places[:], self._heads[:], size)
+            sends = [(prefix.join(joints), places[:], self._heads[:])]
         else:
-            whole, heads = places[:], self._heads[:]
-            for begin in range(0, count, _TOGETHER):
-                some = whole[begin : begin + _TOGETHER]
-                data = b"".join([each.prefix.join(joints) for each in some])
-                self._send(data, some, heads[begin : begin + _TOGETHER], size)
+            sends = [
+                (b"".join([each.prefix.join(joints) for each in some]), some, heads)
+                for some, heads in _parts(places, self._heads)
+            ]
+        # From here on all of them have it, whatever becomes of it.
+        self._position = position
+        self.total += size
+        for data, some, heads in sends:
+            self.aloft += len(some)
+            self._volley.send_all(Squad(_Sent(self, some), heads, data, size))
         self._counters.messages_out += frames * count
         self._counters.bytes_out += size * count
         subject = self._latency.subject
@@ -169,9 +175,11 @@ class Rank:
             self._latency.sent(subject, frames * count)
         return count
 
-    def _send(self, data: bytes, places: list[Place], heads: "array[int]", size: int) -> None:
-        self.aloft += len(places)
-        self._volley.send_all(Squad(_Sent(self, places), heads, data, size))
+
+def _parts(places: list[Place], heads: "array[int]") -> Iterator[tuple[list[Place], "array[int]"]]:
+    for begin in range(0, len(places), _TOGETHER):
+        end = begin + _TOGETHER
+        yield places[begin:end], heads[begin:end]
 
 
 class _Sent:

@@ -1,7 +1,8 @@
-"""A POST of HTTP/1.1 that has come whole, read at once.
+"""A request with a body (RFC 9112, section 2.1) that has come whole, read at once.
 
-Only what every client sends is known here: plain ASCII, a length, no header twice, and nothing
-behind it. All else is for h11, which would make the same of this.
+Only what most senders send is known here: one POST of HTTP/1.1 in plain ASCII, whose length is
+said, no header twice, and nothing behind it. All else is for h11, which would make the same of
+this.
 """
 
 import re
@@ -15,16 +16,16 @@ from incident_manager.http.whole_upgrade import HEADER, LINE
 __all__ = ["WholeRequest", "read_request"]
 
 _LONGEST: Final = 8 * 1024  # bytes of the head
+_END: Final = b"\r\n\r\n"
 _HEAD: Final = re.compile(rb"POST ([!-~]+) HTTP/1\.1\r\n((?:%b)+)\r\n" % LINE)
-_LENGTH: Final = re.compile(rb"[0-9]{1,9}")
-_OTHERS: Final = (b"transfer-encoding", b"expect", b"upgrade", b"http2-settings")
+_LENGTH: Final = re.compile(rb"[0-9]{1,12}")
+_OTHERS: Final = (b"transfer-encoding", b"expect", b"upgrade")
+_STAYS: Final = b"keep-alive"
 
 
 @frozen
 class WholeRequest:
-    """A request whose connection goes on after it. The names of ``headers`` are in small letters,
-    and each is there once.
-    """
+    """A POST; the names of ``headers`` are in small letters, and each is there once."""
 
     target: bytes
     headers: Sequence[tuple[bytes, bytes]]
@@ -32,8 +33,14 @@ class WholeRequest:
 
 
 def read_request(data: bytes) -> WholeRequest | None:
-    """The request, if it is a good one, of this form, and all that there is; else None."""
-    head = _HEAD.match(data, 0, _LONGEST)
+    """The request, if it is of this form, its sender wants the connection to stay, and it is all
+    that there is; else None.
+    """
+    end = data.find(_END, 0, _LONGEST)
+    if end < 0:
+        return None
+    begins = end + len(_END)
+    head = _HEAD.fullmatch(data, 0, begins)
     if head is None:
         return None
     target, lines = head.groups()
@@ -43,10 +50,10 @@ def read_request(data: bytes) -> WholeRequest | None:
     if (
         len(given) != len(headers)
         or b"host" not in given
-        or _LENGTH.fullmatch(length) is None
-        or int(length) != len(data) - head.end()
-        or given.get(b"connection", b"keep-alive").lower() != b"keep-alive"
+        or not _LENGTH.fullmatch(length)
+        or int(length) != len(data) - begins
+        or given.get(b"connection", _STAYS).lower() != _STAYS
         or not given.keys().isdisjoint(_OTHERS)
     ):
         return None
-    return WholeRequest(target, headers, data[head.end() :])
+    return WholeRequest(target, headers, data[begins:])

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ import pytest
 import trio
 
 from incident_manager.actors import registry
+from incident_manager.actors.group import Group
 from incident_manager.actors.hub import Hub
 from incident_manager.actors.journal.keeper import Keeper
 from incident_manager.actors.journal.sqlite import SqliteJournal
 from incident_manager.actors.state import WorkingSet
-from incident_manager.http.sink import SubscriptionSink
+from incident_manager.http.rank import Rank
 from incident_manager.supervision import NodeState
 from system.client import PATIENCE, opened
 from system.evidence import check_offsets, check_work, events
@@ -56,6 +58,14 @@ class Fault:
             raise RuntimeError("injected")
 
     def _around(self, step: Callable[..., Any], *, after: bool) -> Callable[..., Any]:
+        if after and not iscoroutinefunction(step):
+
+            def then(*args: Any, **kwargs: Any) -> Any:
+                result = step(*args, **kwargs)
+                self._raise()
+                return result
+
+            return then
         if after:
 
             async def late(*args: Any, **kwargs: Any) -> Any:
@@ -97,7 +107,8 @@ class Fault:
         pytest.param(
             "hub", Hub, "_publish", 1, False, id="hub-before-an-event", marks=pytest.mark.slow
         ),
-        pytest.param("hub", SubscriptionSink, "offer_all", 100, False, id="hub-inside-an-event"),
+        pytest.param("hub", Rank, "offer_all", 10, False, id="hub-inside-an-event"),
+        pytest.param("hub", Group, "offer", 10, True, id="hub-when-many-have-it"),
         pytest.param("journal", Keeper, "_keep_house", 1, False, id="journal"),
     ],
 )

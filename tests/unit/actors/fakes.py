@@ -96,10 +96,12 @@ class FakeRank:
         self.most = most
         self.members: dict[FakeSink, Listed] = {}
         self.offers = 0
+        self.position = -1
 
-    def offer_all(self, batch: Batch) -> int:
+    def offer_all(self, batch: Batch, position: int) -> int:
         if len(batch) > self.most:
             return 0
+        self.position = position
         self.offers += 1
         members = tuple(self.members)
         for sink in members:
@@ -161,7 +163,7 @@ class FakeSink:
     def fall_out(self) -> None:
         if self.rank is not None:
             rank, self.rank = self.rank, None
-            rank.members.pop(self).fallen_out()
+            rank.members.pop(self).fallen_out(rank.position)
 
     @property
     def owes(self) -> bool:

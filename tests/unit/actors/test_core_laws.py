@@ -1,6 +1,7 @@
 """A state machine over lifecycle, registry and journal, with crashes between any two steps."""
 
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -43,6 +44,8 @@ from unit.actors.portal import Portal
 from unit.actors.support import WINDOW, Desk, fold, load, make_create, make_submit
 
 # --- what is asked ---
+
+PATIENCE = 60.0  # seconds
 
 
 @frozen
@@ -183,7 +186,8 @@ class World:
     async def _settle(self) -> None:
         """Who was cancelled may have been taken already: let the registry come to its end."""
         nothing = (c.AcknowledgeIncident("no-such"),)
-        for _ in range(1000):
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:  # threads take their time, which is not the loop's
             try:
                 await self.system.ask(nothing, Caller("rae", "rae"))
             except Unavailable:

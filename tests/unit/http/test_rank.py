@@ -49,9 +49,11 @@ class Client:
         self.prefix = next_prefix(id_)
         self.sink = SubscriptionSink(self.outbox, id_, tells=True)
         self.stands = False
+        self.position = -1
         self.expected = b""
 
-    def fallen_out(self) -> None:
+    def fallen_out(self, position: int) -> None:
+        self.position = position
         assert self.stands
         self.stands = False
 
@@ -90,7 +92,7 @@ class Table:
             for rank in tuple(self.ranks.values()):
                 before = [client for client in self.clients if client.stands]
                 self.latency.subject = RECORD
-                if not rank.offer_all(batch):
+                if not rank.offer_all(batch, 7):
                     rank.disband()
                     now = [client for client in self.clients if client.stands]
                     told = [each for each in told if each in now or each not in before]
@@ -134,6 +136,7 @@ async def test_they_are_told_as_one_and_as_each_would_be_alone() -> None:
             for client in table.clients:
                 client.outbox.close()
             assert not any(client.stands for client in table.clients)
+            assert {client.position for client in table.clients} == {7}
             assert {client.peer.hold for client in table.clients} == {None}
             assert [client.outbox.bytes_out for client in table.clients] == [
                 len(each) for each in table.expected
