@@ -144,19 +144,18 @@ class Rank:
         places, volley = self._places, self._volley
         if not places:
             return 0
-        prefix = places[0].prefix
-        joints = places[0].writer.joints(len(prefix), batch)
-        size = sum(map(len, joints)) + len(prefix) * (len(joints) - 1)
+        length = len(places[0].prefix)
+        joints = places[0].writer.joints(length, batch)
+        size = sum(map(len, joints)) + length * (len(joints) - 1)
         if size > self._limit or not volley.ready:
             return 0
         if self.aloft:
-            volley.settle()
-            places = self._places
+            volley.settle()  # some may fall out: nothing that is one's own is taken before
         count, frames = len(places), len(batch)
         if not count:
             return 0
         if len(self._prefixes) == 1:
-            sends = [(prefix.join(joints), places[:], self._heads[:])]
+            sends = [(places[0].prefix.join(joints), places[:], self._heads[:])]
         else:
             sends = [
                 (b"".join([each.prefix.join(joints) for each in some]), some, heads)

@@ -232,6 +232,8 @@ class Wire:
     async def emptied(self) -> None:
         """Wait until nothing waits, or the connection is closed."""
         await trio.lowlevel.checkpoint()
+        if self.member is not None:  # what it has written may be on its way
+            self.member.fall_out()
         while (self.size or self._draining) and not self.closed:
             await self._change()
 
