@@ -54,6 +54,7 @@ from incident_manager.actors.journal.sqlite_errors import (
 from incident_manager.actors.journal.sqlite_interrupt import interruptible
 from incident_manager.actors.journal.sqlite_open import open_file
 from incident_manager.actors.journal.sqlite_schema import MIGRATIONS, Migrations
+from incident_manager.actors.journal.sqlite_writer import Writer, open_writer
 from incident_manager.actors.model import Alert, Incident, Micros
 from incident_manager.actors.selectors import Selectors
 
@@ -77,9 +78,11 @@ class SqliteJournal:
         self,
         path: Path,
         backup: Path | None,
-        writer: sqlite3.Connection,
+        writer: Writer,
         readers: Sequence[sqlite3.Connection],
         aside: sqlite3.Connection,
+        *,
+        scrub_due: bool,
     ) -> None:
         self.backup = backup
         """The copy of the older file, if opening has migrated it."""
@@ -87,12 +90,11 @@ class SqliteJournal:
         self._writer = writer
         self._readers = tuple(readers)
         self._idle = list(readers)
-        self._write_limit = trio.CapacityLimiter(1)
         self._read_limit = trio.CapacityLimiter(len(readers))
         self._aside = aside
         self._aside_limit = trio.CapacityLimiter(1)
         self._closed = False
-        self._scrub_due = sqlite_redact.scrub_due(writer)
+        self._scrub_due = scrub_due
 
     @property
     def location(self) -> str:
@@ -287,7 +289,7 @@ class SqliteJournal:
 
     async def _write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         self._check_open()
-        return await trio.to_thread.run_sync(work, self._writer, limiter=self._write_limit)
+        return await self._writer.run(work)
 
     async def _read(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         def in_thread() -> _T:
@@ -309,8 +311,9 @@ class SqliteJournal:
         """Refuse what comes from now on, and wait for what came before: limiters are fair."""
         self._closed = True
         readers = [self._read_limit] * len(self._readers)
-        for limit in (self._write_limit, self._aside_limit, *readers):
-            await limit.acquire_on_behalf_of(object())
+        with trio.CancelScope(shield=True):
+            for limit in (self._aside_limit, *readers):
+                await limit.acquire_on_behalf_of(object())
 
 
 @asynccontextmanager
@@ -332,12 +335,22 @@ async def open_sqlite(
     """
     # A thread that has begun ends: cancellation cannot part it from what it has opened.
     opened = await trio.to_thread.run_sync(open_file, path, readers, busy_timeout, migrations)
-    journal = SqliteJournal(opened.path, opened.backup, opened.writer, opened.readers, opened.aside)
     try:
-        if opened.backup is not None:
-            logger.info("journal migrated", journal=journal.location, backup=str(opened.backup))
-        yield journal
+        async with open_writer(opened.writer) as writer:
+            journal = SqliteJournal(
+                opened.path,
+                opened.backup,
+                writer,
+                opened.readers,
+                opened.aside,
+                scrub_due=sqlite_redact.scrub_due(opened.writer),
+            )
+            if opened.backup is not None:
+                logger.info("journal migrated", journal=journal.location, backup=str(opened.backup))
+            try:
+                yield journal
+            finally:
+                await journal._drain()
     finally:
         with trio.CancelScope(shield=True):
-            await journal._drain()
             await trio.to_thread.run_sync(opened.resources.close)

@@ -257,14 +257,14 @@ class TestDisk:
         ]
         async with open_sqlite(path) as journal:
             await write(journal, *make_history(3))
-            fail(journal._writer)
+            fail(journal._writer.connection)
             with pytest.raises(JournalUnavailable, match=match) as caught:
                 await write(journal, *big)
             assert caught.value.written is False
             assert (await journal.bounds()).head == 3
             assert (await journal.read_after(0, 9)).records == make_history(3)
             assert (await journal.incidents(IncidentQuery(labels={"n": "4"}))).total == 0
-            mend(journal._writer)
+            mend(journal._writer.connection)
             await write(journal, *big)
             assert (await journal.bounds()).head == 29
             assert (await journal.incidents(IncidentQuery(labels={"n": "4"}))).total == 1
@@ -272,12 +272,12 @@ class TestDisk:
     async def test_a_probe_finds_it(self, path: Path) -> None:
         async with open_sqlite(path) as journal:
             await journal.probe()
-            set_read_only(journal._writer)
+            set_read_only(journal._writer.connection)
             with pytest.raises(JournalUnavailable, match="readonly"):
                 await journal.probe()
             with pytest.raises(JournalUnavailable, match="readonly"):
                 await journal.trim(keep=1, before=0, limit=1)
-            set_writable(journal._writer)
+            set_writable(journal._writer.connection)
             await journal.probe()
 
     async def test_writes_that_the_kernel_refuses(self, path: Path) -> None:

@@ -121,7 +121,7 @@ async def no_scans(
     statements = await asked(journal, call, *given)
     assert statements
     for statement in statements:
-        assert scans(journal._writer, statement) == [], statement
+        assert scans(journal._writer.connection, statement) == [], statement
 
 
 @pytest.mark.parametrize("sort", SortField)
@@ -225,7 +225,7 @@ async def test_a_scan_would_be_seen(journal: SqliteJournal) -> None:
         "SELECT n FROM counts WHERE n > 7",
         "SELECT body FROM timeline WHERE offset = 1",
     ):
-        assert scans(journal._writer, statement)
+        assert scans(journal._writer.connection, statement)
 
 
 async def test_more_cells_than_are_merged_are_in_order_too(journal: SqliteJournal) -> None:
