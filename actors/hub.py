@@ -7,6 +7,7 @@ subscription reads on from :attr:`Seat.position`.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import chain, islice
 
 import trio
 
@@ -27,6 +28,7 @@ __all__ = ["Hub", "Seat"]
 
 _READ = 256  # records in one read of the journal
 _OFFERS = 8192  # payloads offered before they are sent on and others have a turn: a few ms
+_FORETOLD = 32  # payloads that are made before their event is written: a few ms
 _RETRY = 0.25  # seconds before a read that the journal could not serve is tried again
 _RING = 4096  # records kept in memory
 
@@ -76,6 +78,13 @@ class Hub:
         if head > self.head:
             self.head = head
         self._news.set()
+
+    def foretell(self, records: Sequence[Record]) -> None:
+        """These may be written next: what would be sent of the first of them is made now."""
+        if self.running:
+            parts = portions(records, self._lanes, _FORETOLD)
+            wanted = chain.from_iterable(portion.projections() for portion in parts)
+            self._projections.foretell(islice(wanted, _FORETOLD), self.epoch)
 
     def forget(self) -> None:
         """Keep nothing of the events so far: the journal has changed some of them."""
@@ -179,7 +188,6 @@ class Hub:
             try:
                 payload = self._projections.flat(shape, record, self.epoch)
             except Exception as failure:  # noqa: BLE001 -- ends these, not the others
-                group.disband()
                 self._offer(seats, offsets, payloads)
                 for seat in tuple(seats):
                     if seat.taken and seat.position < record.offset:

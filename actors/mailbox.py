@@ -1,5 +1,7 @@
 """A bounded mailbox: a memory channel that knows how long its messages have waited."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from typing import Generic, TypeVar
 
@@ -37,10 +39,20 @@ class Mailbox(Generic[T]):
 
     async def put(self, message: T) -> None:
         """Deliver a message; waits while the mailbox is full."""
+        with self._entered(message) as item:
+            await self._send.send(item)
+
+    def put_nowait(self, message: T) -> None:
+        """Deliver a message, or :class:`trio.WouldBlock` if the mailbox is full."""
+        with self._entered(message) as item:
+            self._send.send_nowait(item)
+
+    @contextmanager
+    def _entered(self, message: T) -> Iterator[tuple[int, T]]:
         serial = next(self._serial)
         self._since[serial] = trio.current_time()
         try:
-            await self._send.send((serial, message))
+            yield serial, message
         except BaseException:
             del self._since[serial]
             raise

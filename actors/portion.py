@@ -27,6 +27,14 @@ class Portion:
     records: Sequence[Record]
     wanted: Sequence[tuple[Bucket, Sequence[Record]]]
 
+    def projections(self) -> Iterator[tuple[Shape, Record]]:
+        """What must be projected for it, but for shapes that are deep."""
+        for bucket, records in self.wanted:
+            for shape in bucket:
+                if not shape.deep:
+                    for record in records:
+                        yield shape, record
+
 
 def portions(records: Sequence[Record], lanes: Lanes, most: int) -> Iterator[Portion]:
     """Portions of consecutive records, each with about ``most`` payloads to offer at the most, or

@@ -4,7 +4,8 @@ The hub makes most of them; a subscription that reads behind it finds them here,
 thousand that come back after a restart share one projection of each event.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
+from contextlib import suppress
 
 import trio
 
@@ -51,20 +52,38 @@ class Projections:
         self._bytes = bytes_
         self._size = 0
         self._kept: dict[_Key, Payload] = {}
+        self._foretold: dict[_Key, tuple[Record, Payload]] = {}
         self._fresh: dict[_Key, tuple[float, Payload]] = {}
         self._pending: dict[_Key, _Pending] = {}
         self.made = 0
         self.turn = 0
         self.veils = Veils()
 
+    def foretell(self, wanted: Iterable[tuple[Shape, Record]], epoch: str) -> None:
+        """Make what is going to be asked for, if these very records are. What was made so before,
+        and was not asked for, goes.
+        """
+        self._foretold.clear()
+        for shape, record in wanted:
+            key = (record.offset, shape.key)
+            # One that fails is made when it is asked for, and fails there.
+            with suppress(Exception):
+                self._foretold[key] = (record, self._make(shape, record, epoch))
+
+    def _make(self, shape: Shape, record: Record, epoch: str) -> Payload:
+        self.made += 1
+        return Payload(self._projector.project(shape, record, self._cursor(shape, record, epoch)))
+
     def flat(self, shape: Shape, record: Record, epoch: str) -> Payload:
         """The payload of a shape that is not deep."""
         key = (record.offset, shape.key)
         payload = self._kept.get(key)
         if payload is None:
-            self.made += 1
-            cursor = self._cursor(shape, record, epoch)
-            payload = Payload(self._projector.project(shape, record, cursor))
+            foretold = self._foretold.pop(key, None)
+            if foretold is not None and foretold[0] is record:
+                payload = foretold[1]
+            else:
+                payload = self._make(shape, record, epoch)
             self._keep(key, payload)
         return payload
 
@@ -111,6 +130,7 @@ class Projections:
         """Keep nothing that was made so far, or is being made: the journal has changed events."""
         self.turn += 1
         self._kept.clear()
+        self._foretold.clear()
         self._fresh.clear()
         self._pending = {}  # who asks from now on does not get what is being made
         self._size = 0

@@ -44,8 +44,8 @@ class Registry:
     """The handle of the registry: it outlives the actor, and so does its mailbox.
 
     ``announce`` is called with every batch that is durably written, and with no records and the
-    head after a (re)start. ``forget`` is called where stored events were redacted, or may
-    have been.
+    head after a (re)start; ``foretell`` with those that are being written. ``forget`` is called
+    where stored events were redacted, or may have been.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class Registry:
         *,
         window: Micros,
         forget: Callable[[], None] = lambda: None,
+        foretell: Callable[[Sequence[Record]], None] = lambda _: None,
         clock: Callable[[], Micros] = wall_clock,
         mailbox: int = 1024,
         batch: int = 512,
@@ -63,6 +64,7 @@ class Registry:
         self._announce = announce
         self._window = window
         self._forget = forget
+        self._foretell = foretell
         self._clock = clock
         self._batch = batch
         self._mailbox = Mailbox[Request](mailbox)
@@ -83,11 +85,17 @@ class Registry:
         """
         request = Request(commands, caller, key)
         try:
-            await self._mailbox.put(request)
-            return await request.wait()
+            try:
+                self._mailbox.put_nowait(request)
+            except trio.WouldBlock:
+                await self._mailbox.put(request)
+            answered = await request.wait()
         except trio.Cancelled:
             request.abandoned = True
             raise
+        # What has come of it was announced before: its subscribers are told first.
+        await trio.lowlevel.cancel_shielded_checkpoint()
+        return answered
 
     async def run(
         self, child: Child, *, task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED
@@ -188,7 +196,7 @@ class Registry:
     async def _append(self, batch: Append) -> None:
         stands = False  # for certain, what was to be redacted
         try:
-            await self._journal.append(batch)
+            await self._journal.append(batch, lambda: self._foretell(batch.records))
         except (JournalUnavailable, StaleHead) as failure:
             stands = isinstance(failure, StaleHead) or failure.written is False
             raise

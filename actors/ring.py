@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Sequence
-from itertools import islice
 
 from incident_manager.actors.model import Record
 from incident_manager.actors.weight import record_weight
@@ -56,5 +55,6 @@ class Ring:
         first = self._records[0].offset
         if offset + 1 < first:
             return None
-        skip = offset + 1 - first
-        return list(islice(self._records, skip, skip + limit))
+        records, skip = self._records, offset + 1 - first
+        # By their places: a deque goes to one from its nearer end, and by blocks.
+        return [records[at] for at in range(skip, min(skip + limit, len(records)))]

@@ -102,7 +102,12 @@ async def open_system(
     projections = Projections(made)
     hub = Hub(keeper, projections, latency=Deliveries(clock), together=together)
     registry = Registry(
-        keeper, hub.announce, window=settings.window, forget=hub.forget, clock=clock
+        keeper,
+        hub.announce,
+        window=settings.window,
+        forget=hub.forget,
+        foretell=hub.foretell,
+        clock=clock,
     )
     connections = DynamicSupervisor("connections", shutdown=5.0)
     specs = [

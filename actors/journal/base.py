@@ -5,7 +5,7 @@ idempotency answers and the audit change together or not at all. Offsets start a
 one, and have no holes; offset 0 is the place before the first event.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -38,6 +38,7 @@ __all__ = [
     "SortField",
     "StaleHead",
     "View",
+    "nothing",
 ]
 
 FingerprintKey = tuple[str, str]
@@ -158,6 +159,10 @@ class View(Reads, Protocol):
         ...
 
 
+def nothing() -> None:
+    """Nothing is to be done."""
+
+
 class Journal(View, Protocol):
     """An open journal: all that can be seen of it, and what changes it.
 
@@ -181,8 +186,10 @@ class Journal(View, Protocol):
         """
         ...
 
-    async def append(self, batch: Append) -> None:
+    async def append(self, batch: Append, meanwhile: Callable[[], None] = nothing) -> None:
         """Write one batch durably; returns only when it survives a power cut.
+
+        ``meanwhile`` may be called, once, while the disk is waited for: it should take no longer.
 
         Not interrupted by cancellation: when it leaves, the transaction has ended either way.
         Raises :class:`StaleHead` if ``expected_head`` is not the head, and

@@ -22,6 +22,7 @@ from incident_manager.actors.journal.base import (
     JournalError,
     JournalUnavailable,
     OpenJournal,
+    nothing,
 )
 from incident_manager.actors.journal.lent import Lent
 from incident_manager.actors.journal.shared import Shared
@@ -191,12 +192,12 @@ class Keeper(Lent):
         self.shared.learn(bounds, turn)
         return bounds
 
-    async def append(self, batch: Append) -> None:
+    async def append(self, batch: Append, meanwhile: Callable[[], None] = nothing) -> None:
         """As the port says; refused while the journal is not open."""
         journal = self._writable()
         began = time.perf_counter()
         try:
-            await journal.append(batch)
+            await journal.append(batch, meanwhile)
         except JournalUnavailable as failure:
             self._failed(failure)
             raise

@@ -1,6 +1,6 @@
 """The journal in memory: for trying things out, and for tests; gone with its store."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from itertools import chain, islice
 
@@ -17,6 +17,7 @@ from incident_manager.actors.journal.base import (
     Loaded,
     Needs,
     StaleHead,
+    nothing,
 )
 from incident_manager.actors.journal.memory_store import MemoryStore
 from incident_manager.actors.journal.place import check_first
@@ -78,8 +79,8 @@ class MemoryJournal:
             },
         )
 
-    async def append(self, batch: Append) -> None:
-        """See the port."""
+    async def append(self, batch: Append, meanwhile: Callable[[], None] = nothing) -> None:  # noqa: ARG002
+        """See the port. Nothing is waited for."""
         check_batch(batch)
         store = await self._open()
         if store.bounds.head != batch.expected_head:

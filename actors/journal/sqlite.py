@@ -30,6 +30,7 @@ from incident_manager.actors.journal.base import (
     JournalUnavailable,
     Loaded,
     Needs,
+    nothing,
 )
 from incident_manager.actors.journal.place import check_first
 from incident_manager.actors.journal.query import check_query
@@ -109,7 +110,7 @@ class SqliteJournal:
         """See the port."""
         return await self._read(lambda connection: sqlite_read.load(connection, needs, now, since))
 
-    async def append(self, batch: Append) -> None:
+    async def append(self, batch: Append, meanwhile: Callable[[], None] = nothing) -> None:
         """See the port."""
         check_batch(batch)
 
@@ -119,10 +120,11 @@ class SqliteJournal:
                 sqlite_write.write(connection, batch.expected_head, rows)
                 for redaction in batch.redactions:
                     sqlite_redact.redact(connection, redaction)
+                self._writer.nearly()
             if batch.redactions:
                 self._scrub(connection)
 
-        await self._write(work)
+        await self._write(work, meanwhile)
 
     async def read_after(self, offset: int, limit: int) -> Chunk:
         """See the port."""
@@ -287,9 +289,11 @@ class SqliteJournal:
         with suppress(sqlite3.OperationalError):
             self._scrub_due = not sqlite_redact.scrub(connection)
 
-    async def _write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+    async def _write(
+        self, work: Callable[[sqlite3.Connection], _T], meanwhile: Callable[[], None] = nothing
+    ) -> _T:
         self._check_open()
-        return await self._writer.run(work)
+        return await self._writer.run(work, meanwhile)
 
     async def _read(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         def in_thread() -> _T:

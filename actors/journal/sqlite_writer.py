@@ -9,25 +9,30 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 import trio
+
+from incident_manager.actors.journal.base import nothing
 
 __all__ = ["Writer", "open_writer"]
 
 _T = TypeVar("_T")
 
+_NEARLY: Final = b"n"
+_DONE: Final = b"d"
+_MOST: Final = 2  # bytes that are ever there
+
 
 class _Job(Generic[_T]):
     """What is to be done, and what has come of it."""
 
-    __slots__ = ("_failure", "_result", "_work", "done")
+    __slots__ = ("_failure", "_result", "_work")
 
     def __init__(self, work: Callable[[sqlite3.Connection], _T]) -> None:
         self._work = work
         self._result: _T | None = None
         self._failure: BaseException | None = None
-        self.done = False
 
     def do(self, connection: sqlite3.Connection) -> None:
         """Do it. Whatever it raises is for who has asked."""
@@ -35,7 +40,6 @@ class _Job(Generic[_T]):
             self._result = self._work(connection)
         except BaseException as failure:  # noqa: BLE001 -- it is raised there
             self._failure = failure
-        self.done = True
 
     def answer(self) -> _T:
         """What it has returned, or raised."""
@@ -65,10 +69,19 @@ class Writer:
     def _serve(self) -> None:
         while (job := self._jobs.get()) is not None:
             job.do(self.connection)
-            self._tell.send(b"\0")
+            self._tell.send(_DONE)
 
-    async def run(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        """Have it done in the thread. What has begun ends, whoever is cancelled meanwhile."""
+    def nearly(self) -> None:
+        """Said by the work, once, before it waits for the disk."""
+        self._tell.send(_NEARLY)
+
+    async def run(
+        self, work: Callable[[sqlite3.Connection], _T], meanwhile: Callable[[], None] = nothing
+    ) -> _T:
+        """Have it done in the thread. What has begun ends, whoever is cancelled meanwhile.
+
+        ``meanwhile`` is called where the work says that it is :meth:`nearly` done.
+        """
         await trio.lowlevel.checkpoint_if_cancelled()
         try:
             self._turn.acquire_nowait()  # nobody else has a turn before the thread has
@@ -77,13 +90,22 @@ class Writer:
         try:
             job = _Job(work)
             self._jobs.put(job)
-            with trio.CancelScope(shield=True):
-                while not job.done:
-                    await trio.lowlevel.wait_readable(self._done)
-                    self._done.recv(1)
+            told = b""
+            try:
+                told = await self._told()
+                if told == _NEARLY:
+                    meanwhile()
+            finally:
+                while _DONE not in told:
+                    told = await self._told()
             return job.answer()
         finally:
             self._turn.release()
+
+    async def _told(self) -> bytes:
+        with trio.CancelScope(shield=True):
+            await trio.lowlevel.wait_readable(self._done)
+        return self._done.recv(_MOST)
 
     async def close(self) -> None:
         """Wait for what was asked before; nothing may be asked from now on."""

@@ -14,6 +14,7 @@ from incident_manager.actors.journal.base import (
     JournalUnavailable,
     OpenJournal,
     StaleHead,
+    nothing,
 )
 
 _T = TypeVar("_T")
@@ -117,9 +118,9 @@ class FaultyJournal:
         await self.faults.meet("after", what)
         return result
 
-    async def append(self, batch: Append) -> None:
+    async def append(self, batch: Append, meanwhile: Callable[[], None] = nothing) -> None:
         async def append() -> None:
-            await self.inner.append(batch)
+            await self.inner.append(batch, meanwhile)
             self.faults.appends.append(batch)
 
         await self._call("append", append)

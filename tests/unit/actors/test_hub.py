@@ -120,6 +120,33 @@ async def test_one_execution_for_each_event_and_shape_whatever_the_subscribers(
     assert table.hub.deliveries == 2 * (50 + 25)
 
 
+async def test_what_is_foretold_is_made_before_it_is_announced(nursery: trio.Nursery) -> None:
+    table = Table()
+    table.hub.foretell(HISTORY[:1])
+    await table.start(nursery)
+    deep = FakeShape(name="deep", deep=True)
+    for shape in (FakeShape(), FakeShape(name="other"), deep):
+        assert table.hub.join(table.seat(shape=shape))
+    seat = table.seat(wanted=StreamFilter(severities=frozenset()))
+    table.hub.foretell(HISTORY[:3])
+    assert table.projections.made == 6
+    assert offered(seat) == []
+    await table.publish(*HISTORY[:3])
+    assert set(table.projector.made.values()) == {1}
+
+
+async def test_only_the_first_of_many_are_foretold(nursery: trio.Nursery) -> None:
+    table = Table()
+    await table.start(nursery)
+    for number in range(50):
+        assert table.hub.join(table.seat(shape=FakeShape(name=str(number))))
+    table.hub.foretell(HISTORY[:2])
+    assert 0 < table.projections.made < 50
+    await table.publish(*HISTORY[:2])
+    assert set(table.projector.made.values()) == {1}
+    assert table.projections.made == 100
+
+
 async def test_an_outlet_is_flushed_once_for_a_batch(nursery: trio.Nursery) -> None:
     table = Table()
     await table.start(nursery)

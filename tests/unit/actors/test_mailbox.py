@@ -79,3 +79,26 @@ async def test_it_says_how_full_it_is_and_how_long_its_oldest_has_waited(
     assert box.statistics() == MailboxStatistics(1, 4, 3.0, 1)
     box.get_nowait()
     assert box.statistics() == MailboxStatistics(0, 4, 0.0, 2)
+
+
+async def test_what_has_no_room_now_leaves_nothing() -> None:
+    box = Mailbox[int](1)
+    box.put_nowait(1)
+    with pytest.raises(trio.WouldBlock):
+        box.put_nowait(2)
+    assert box.statistics().depth == 1
+    assert box.get_nowait() == 1
+    box.put_nowait(3)
+    assert await box.get() == 3
+
+
+async def test_nobody_comes_before_those_who_wait() -> None:
+    box = Mailbox[int](1)
+    box.put_nowait(1)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(box.put, 2)
+        await wait_all_tasks_blocked()
+        assert box.get_nowait() == 1
+        with pytest.raises(trio.WouldBlock):
+            box.put_nowait(3)
+    assert box.get_nowait() == 2

@@ -24,6 +24,51 @@ def test_one_projection_for_each_event_and_shape() -> None:
     assert projections.made == 3
 
 
+def test_what_was_foretold_is_not_made_again() -> None:
+    projector = FakeProjector()
+    projections = Projections(projector)
+    projections.foretell([(FLAT, ONE), (OTHER, ONE), (FLAT, TWO)], "e")
+    assert projections.made == 3
+    for _ in range(2):
+        assert b'"cursor": "e:1"' in projections.flat(FLAT, ONE, "e")
+        projections.flat(OTHER, ONE, "e")
+        projections.flat(FLAT, TWO, "e")
+    assert set(projector.made.values()) == {1}
+    assert projections.made == 3
+
+
+def test_what_was_foretold_of_an_event_that_was_not_written_is_of_no_use() -> None:
+    """Another has its offset then."""
+    projector = FakeProjector()
+    projections = Projections(projector)
+    projections.foretell([(FLAT, ONE)], "e")
+    projections.flat(FLAT, evolve(ONE), "e")
+    assert projector.made == {(FLAT, 1): 2}
+
+
+def test_what_was_foretold_goes_when_others_are_and_when_all_is_forgotten() -> None:
+    projector = FakeProjector()
+    projections = Projections(projector)
+    projections.foretell([(FLAT, ONE)], "e")
+    projections.foretell([(FLAT, TWO)], "e")
+    projections.flat(FLAT, ONE, "e")
+    assert projector.made == {(FLAT, 1): 2, (FLAT, 2): 1}
+    projections.forget()
+    projections.flat(FLAT, TWO, "e")
+    assert projector.made == {(FLAT, 1): 2, (FLAT, 2): 2}
+
+
+def test_what_cannot_be_foretold_fails_where_it_is_asked_for() -> None:
+    projector = FakeProjector()
+    projector.broken.add((FLAT.name, 1))
+    projections = Projections(projector)
+    projections.foretell([(FLAT, ONE), (FLAT, TWO)], "e")
+    with pytest.raises(Unprojectable):
+        projections.flat(FLAT, ONE, "e")
+    projections.flat(FLAT, TWO, "e")
+    assert projector.made == {(FLAT, 1): 2, (FLAT, 2): 1}
+
+
 def test_only_so_many_are_kept_the_newest_longest() -> None:
     projector = FakeProjector()
     projections = Projections(projector, capacity=2)

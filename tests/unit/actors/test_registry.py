@@ -48,6 +48,8 @@ class Office:
     announced: list[tuple[int, int]]
     now: list[int]
     forgotten: list[int]
+    watchers: list[trio.Event]
+    """Woken by what is announced, as the hub is."""
     ended: dict[str, object] = field(factory=dict)
 
     async def ask(self, *commands: Command, key: IdempotencyKey | None = None) -> Answered:
@@ -85,10 +87,13 @@ async def open_office(
     faults = Faults()
     announced: list[tuple[int, int]] = []
     forgotten: list[int] = []
+    watchers: list[trio.Event] = []
     now = [START]
 
     def announce(head: int, records: Sequence[Record]) -> None:
         announced.append((head, len(records)))
+        for each in watchers:
+            each.set()
 
     async with open_memory(store) as inner:
         journal = FaultyJournal(inner, faults)
@@ -103,7 +108,9 @@ async def open_office(
         )
         specs = [ChildSpec("registry", registry.run, shutdown=0)]
         async with open_supervisor("root", specs, intensity=Intensity(99, 1.0)) as supervisor:
-            yield Office(registry, store, journal, faults, supervisor, announced, now, forgotten)
+            yield Office(
+                registry, store, journal, faults, supervisor, announced, now, forgotten, watchers
+            )
 
 
 def title(number: int) -> c.SubmitAlert:
@@ -123,6 +130,25 @@ def ack_of(answered: object) -> Ack:
 
 
 # --- one ask ---
+
+
+async def test_who_watches_is_told_before_who_asked() -> None:
+    # Trio shuffles those who may go on at one moment: once would be luck.
+    async with open_office() as office:
+        told: list[str] = []
+
+        async def watch(*, task_status: trio.TaskStatus[None]) -> None:
+            office.watchers[:] = [trio.Event()]
+            task_status.started()
+            await office.watchers[0].wait()
+            told.append("watcher")
+
+        for number in range(30):
+            async with trio.open_nursery() as nursery:
+                await nursery.start(watch)
+                await office.ask(title(number))
+                told.append("asker")
+        assert told == ["watcher", "asker"] * 30
 
 
 async def test_the_answer_comes_after_the_commit_with_its_place() -> None:

@@ -148,3 +148,43 @@ async def _open_when_waiting(gate: Gate) -> None:
     with trio.CancelScope(shield=True):
         await trio.testing.wait_all_tasks_blocked()
         gate.open()
+
+
+async def test_meanwhile_is_while_the_work_is_nearly_done(writer: Writer) -> None:
+    seen: list[str] = []
+    go_on = threading.Event()
+
+    def work(_: sqlite3.Connection) -> str:
+        seen.append("work")
+        writer.nearly()
+        assert go_on.wait(60)
+        return "done"
+
+    def meanwhile() -> None:
+        seen.append("meanwhile")
+        go_on.set()
+
+    for _ in range(3):
+        assert await writer.run(work, meanwhile) == "done"
+        go_on.clear()
+    assert seen == ["work", "meanwhile"] * 3
+    assert await writer.run(lambda _: 1, meanwhile) == 1
+    assert len(seen) == 6
+
+
+async def test_work_ends_though_what_is_done_meanwhile_fails(writer: Writer) -> None:
+    go_on, ended = threading.Event(), []
+
+    def work(_: sqlite3.Connection) -> None:
+        writer.nearly()
+        assert go_on.wait(60)
+        ended.append(True)
+
+    def meanwhile() -> None:
+        go_on.set()
+        raise ValueError("meanwhile")
+
+    with pytest.raises(ValueError, match="meanwhile"):
+        await writer.run(work, meanwhile)
+    assert ended == [True]
+    assert await writer.run(lambda _: 1) == 1
