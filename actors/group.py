@@ -45,11 +45,6 @@ class Group:
         """It stands in a rank no more."""
         self.afoot[seat] = None
 
-    def disband(self) -> None:
-        """All are afoot again."""
-        for rank in tuple(self.ranks.values()):
-            rank.disband()
-
     def offer(self, batch: Batch, first: int, last: int) -> int:
         """Offer a batch of the events from ``first`` to ``last`` to all who can stand in a rank.
 

@@ -9,10 +9,30 @@ import trio
 from incident_manager.actors.batch import Batch
 from incident_manager.http.wire import Wire
 
-__all__ = ["AsgiWriter", "FrameWriter", "Send", "Spawn"]
+__all__ = ["AsgiWriter", "Drilled", "FrameWriter", "Send", "Spawn"]
 
 Send = Callable[[dict[str, object]], Awaitable[None]]
 Spawn = Callable[[Callable[[], Awaitable[None]]], object]
+
+
+class Drilled(Protocol):
+    """A writer whose frames may go past it, to its wire."""
+
+    @property
+    def wire(self) -> Wire:
+        """What frames go to as they are."""
+        ...
+
+    @property
+    def kin(self) -> Hashable:
+        """What writers share whose :meth:`joints` are equal."""
+        ...
+
+    def joints(self, prefix: int, batch: Batch) -> list[bytes]:
+        """What stands before, between and behind prefixes of so many bytes, in the frames of a
+        batch's payloads.
+        """
+        ...
 
 
 class FrameWriter(Protocol):
@@ -27,19 +47,8 @@ class FrameWriter(Protocol):
         ...
 
     @property
-    def wire(self) -> Wire | None:
-        """What frames go to as they are, if it is one that can have a member."""
-        ...
-
-    @property
-    def kin(self) -> Hashable:
-        """What writers share whose :meth:`joints` are equal."""
-        ...
-
-    def joints(self, prefix: int, batch: Batch) -> list[bytes]:
-        """What stands before, between and behind prefixes of so many bytes, in the frames of a
-        batch's payloads.
-        """
+    def drilled(self) -> "Drilled | None":
+        """Itself, as long as its frames may go past it together with those of others."""
         ...
 
     def watch(self, progressed: Callable[[], None]) -> None:
@@ -82,8 +91,7 @@ class AsgiWriter:
 
     __slots__ = ("_draining", "_idle", "_progressed", "_send", "_spawn", "_waiting", "size")
     plain = True
-    wire: Wire | None = None
-    kin = None
+    drilled = None
 
     def __init__(self, send: Send, spawn: Spawn) -> None:
         self._send = send
@@ -109,15 +117,6 @@ class AsgiWriter:
     def frames(self, prefix: bytes, batch: Batch) -> Sequence[bytes]:
         """The messages of a batch."""
         return [prefix + payload + b"}" for payload in batch.payloads]
-
-    def joints(self, prefix: int, batch: Batch) -> list[bytes]:  # noqa: ARG002 -- there is no wire
-        """The server makes the frames: there are none here."""
-        ends = b""
-        parts = []
-        for payload in batch.payloads:
-            parts.append(ends)
-            ends = payload + b"}"
-        return [*parts, ends]
 
     def write(self, frames: Sequence[bytes]) -> int:
         """Send messages (UTF-8) after all that waits; the bytes that wait then."""

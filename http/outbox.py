@@ -95,16 +95,16 @@ class Outbox:
     @property
     def drilled(self) -> bool:
         """Whether its client may be fed in a rank with others."""
-        return self._writer.wire is not None
+        return self._writer.drilled is not None
 
     def fall_in(self, ranks: Ranks, prefix: bytes, listed: Listed) -> bool:
         """Have what streams offer with this prefix go past it, in one of these ranks or a new one,
         if nothing waits here.
         """
-        writer = self._writer
-        wire = writer.wire
-        if wire is None or not wire.clear or self._shut or self._fresh:
+        writer = self._writer.drilled
+        if writer is None or self._shut or self._fresh or not writer.wire.clear:
             return False
+        wire = writer.wire
         volley = wire.volley
         if volley is None or not volley.ready:
             return False

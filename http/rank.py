@@ -12,7 +12,8 @@ from incident_manager.actors.batch import Batch
 from incident_manager.actors.deliveries import Deliveries
 from incident_manager.actors.ports import Listed
 from incident_manager.http.counters import Counters
-from incident_manager.http.frame_writer import FrameWriter
+from incident_manager.http.frame_writer import Drilled
+from incident_manager.http.io_uring import Ring
 from incident_manager.http.squad import Squad
 from incident_manager.http.volley import Volley
 from incident_manager.http.wire import SMALL, Wire
@@ -32,7 +33,7 @@ class Place:
     __slots__ = ("at", "leave", "listed", "prefix", "rank", "since", "wire", "writer")
 
     def __init__(
-        self, rank: "Rank", prefix: bytes, writer: FrameWriter, wire: Wire, listed: Listed,
+        self, rank: "Rank", prefix: bytes, writer: Drilled, wire: Wire, listed: Listed,
         leave: "Leave",
     ) -> None:  # fmt: skip
         self.rank = rank
@@ -105,7 +106,7 @@ class Rank:
         """One whose wire is clear."""
         place.at = len(self._places)
         self._places.append(place)
-        self._heads.append(self._volley.head(place.wire.descriptor))
+        self._heads.append(Ring.head(place.wire.descriptor))
         self._prefixes[place.prefix] = self._prefixes.get(place.prefix, 0) + 1
         place.wire.enlist(place)
 

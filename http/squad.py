@@ -25,7 +25,7 @@ class Targets(Protocol):
 
 class Squad:
     """Writes of ``size`` bytes each that begin together: of the same data to all ``heads`` (see
-    :meth:`Volley.head`), or to each its part.
+    :meth:`Ring.head`), or to each its part.
     """
 
     __slots__ = ("data", "heads", "left", "size", "targets")

@@ -115,11 +115,6 @@ class Volley:
     def _under_way(self) -> int:
         return len(self._aloft) + self._in_squads
 
-    @staticmethod
-    def head(descriptor: int) -> int:
-        """How a squad has a socket."""
-        return Ring.head(descriptor)
-
     def send_all(self, squad: Squad) -> None:
         """Begin to write now; who fails, and how many have landed, its targets are told by the end
         of the call or soon after.

@@ -5,7 +5,7 @@ The server that made the WebSocket hands its writer to the application in the sc
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, Self, cast
 
 import trio
 
@@ -77,9 +77,14 @@ class WebSocketWriter:
         self._wire = lane if isinstance(lane, Wire) and lane.volley is not None else None
 
     @property
-    def wire(self) -> Wire | None:
-        """What frames go to as they are: None where none may be sent, or they must not."""
-        return self._wire if self.open else None
+    def drilled(self) -> Self | None:
+        """Itself; None where no frames may be sent, or it has no wire that volleys go to."""
+        return self if self.open and self._wire is not None else None
+
+    @property
+    def wire(self) -> Wire:
+        """What frames go to as they are, where it is :attr:`drilled`."""
+        return cast(Wire, self._wire)
 
     @property
     def kin(self) -> Hashable:

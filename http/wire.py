@@ -118,9 +118,8 @@ class Wire:
         if member is not None and member.aloft:
             member.fall_out()
         if self._secure is None and not self._draining:
-            volley = self._volley
-            gathers = volley is not None and volley.gathering and self.member is None
-            if gathers and volley is not None and len(data) <= SMALL:
+            volley = self._volley if self.member is None and len(data) <= SMALL else None
+            if volley is not None and volley.gathering:
                 self._draining = True
                 self._socket.hold = volley
                 volley.add(self, data)

@@ -66,6 +66,7 @@ def test_a_rank_that_does_not_take_it_is_disbanded_and_has_not_had_it() -> None:
     assert group.offer(batch(2, 3), 2, 3) == 1
     assert list(group.afoot) == [one]
     assert one.position == 1
-    group.disband()
+    for rank in group.ranks.values():
+        rank.disband()
     assert list(group.afoot) == [one, two]
     assert two.position == 3
