@@ -66,6 +66,8 @@ class Projections:
         self._foretold.clear()
         for shape, record in wanted:
             key = (record.offset, shape.key)
+            if key in self._foretold:  # for those of another filter
+                continue
             # One that fails is made when it is asked for, and fails there.
             with suppress(Exception):
                 self._foretold[key] = (record, self._make(shape, record, epoch))

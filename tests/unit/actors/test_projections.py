@@ -27,7 +27,7 @@ def test_one_projection_for_each_event_and_shape() -> None:
 def test_what_was_foretold_is_not_made_again() -> None:
     projector = FakeProjector()
     projections = Projections(projector)
-    projections.foretell([(FLAT, ONE), (OTHER, ONE), (FLAT, TWO)], "e")
+    projections.foretell([(FLAT, ONE), (OTHER, ONE), (FLAT, TWO), (FakeShape(), ONE)], "e")
     assert projections.made == 3
     for _ in range(2):
         assert b'"cursor": "e:1"' in projections.flat(FLAT, ONE, "e")
